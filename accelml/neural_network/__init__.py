@@ -1,0 +1,5 @@
+"""Neural networks."""
+
+from accelml.neural_network.classifier import MLPClassifier
+
+__all__ = ["MLPClassifier"]

@@ -1,0 +1,366 @@
+"""The multilayer perceptron as a classifier."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from accelml._typing import Array
+from accelml.backend import Backend
+from accelml.estimator import Session, wider
+from accelml.neural_network.base import MLPBase, can_partial_fit
+from accelml.objectives.multilayer_perceptron import (
+    Layer,
+    MultilayerPerceptron,
+    predict_probability,
+)
+from accelml.validation import check_labels, check_weights
+
+
+class MLPClassifier(ClassifierMixin, MLPBase):  # type: ignore[misc]
+    """A multilayer perceptron, trained by backpropagation on the cross-entropy.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Units of each hidden layer.
+    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+        Of the hidden layers.
+    solver : {"adam", "sgd", "gd"}, default="adam"
+        Adam, stochastic gradient descent with momentum, or full-batch gradient descent: one step
+        an epoch, without momentum.
+    alpha : float, default=1e-4
+        Strength of the L2 term, alpha / 2 times the sum of the squared weights (never the biases)
+        over the weight of the batch, as in scikit-learn.
+    batch_size : int or "auto", default="auto"
+        Rows of a mini-batch; "auto" is min(200, n_samples). Ignored by ``solver="gd"``.
+    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+        For "sgd": "invscaling" divides ``learning_rate_init`` by t ** ``power_t``; "adaptive"
+        divides it by 5 whenever training stops improving.
+    learning_rate_init : float, default=0.001
+        The step size, at first.
+    power_t : float, default=0.5
+        See ``learning_rate``.
+    max_iter : int, default=200
+        The most epochs.
+    shuffle : bool, default=True
+        Whether each epoch takes the rows in another order.
+    random_state : int, RandomState instance or None, default=None
+        Decides the first weights, the order of the rows, and the validation rows. The same seed
+        gives the same ones on every backend.
+    tol : float, default=1e-4
+        What counts as an improvement of the loss or of the validation score.
+    verbose : bool, default=False
+        Whether to show a progress bar.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the last parameters.
+    momentum : float, default=0.9
+        Of "sgd".
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" takes the gradient's step from where the momentum leads.
+    early_stopping : bool, default=False
+        Whether to keep rows for validation, stop when their score no longer improves, and end with
+        the parameters of the best score.
+    validation_fraction : float, default=0.1
+        The share of rows kept for that.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of Adam's moments.
+    epsilon : float, default=1e-8
+        Keeps Adam's denominator from zero.
+    n_iter_no_change : int, default=10
+        Epochs without improvement before training ends.
+    class_weight : dict or "balanced", default=None
+        Weights by class.
+    backend : str or Backend, default=None
+        Which array library computes: "numpy", "numba", "jax", "cupy", "auto", or None for that
+        of ``X``.
+    device : str, default=None
+        Such as "cpu" or "gpu:0".
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    coefs_ : list of ndarray of shape (n_inputs, n_outputs)
+        Weights of each layer, of the dtype of ``X``.
+    intercepts_ : list of ndarray of shape (n_outputs,)
+        Biases of each layer.
+    loss_ : float
+        Mean loss of the last epoch, L2 included.
+    best_loss_ : float or None
+        The lowest; None with ``early_stopping``.
+    loss_curve_ : list of float
+        The loss of each epoch.
+    validation_scores_ : list of float or None
+        The accuracy on the validation rows after each epoch, with ``early_stopping``.
+    best_validation_score_ : float or None
+        The highest of them.
+    n_iter_ : int
+        Epochs made.
+    t_ : int
+        Rows seen in training.
+    n_layers_ : int
+        Layers, the input and the output among them.
+    n_outputs_ : int
+        Units of the output layer.
+    out_activation_ : {"softmax", "logistic"}
+        What makes probabilities of the scores; "logistic" for two classes.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where ``X`` had string names.
+    backend_ : str
+        What ran; ``backend_.reason`` says why.
+    device_ : str
+        Where.
+
+    References
+    ----------
+    Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, Nature 323,
+    1986; Kingma, Ba, Adam, ICLR 2015.
+
+    Examples
+    --------
+    >>> from accelml.datasets import load_digits
+    >>> from accelml.neural_network import MLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = MLPClassifier(64, max_iter=300, random_state=0).fit(X[:1000] / 16, y[:1000])
+    >>> model.score(X[1000:] / 16, y[1000:]) > 0.9
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **MLPBase._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 1e-4,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 1e-3,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 10,
+        class_weight: Any = None,
+        backend: str | Backend | None = None,
+        device: str | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.backend = backend
+        self.device = device
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPClassifier:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            float32 is computed in float32, everything else in float64.
+        y : array-like of shape (n_samples,)
+            Class labels, numbers or strings.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; 1 by default.
+
+        Returns
+        -------
+        self
+            With a ``ConvergenceWarning`` where ``max_iter`` ended it, and a
+            ``TrainingInterrupted`` warning where Ctrl-C did.
+
+        Raises
+        ------
+        ValueError
+            If an argument is invalid; the message names it.
+        DivergenceError
+            If the loss is not finite.
+        """
+        self._validate_params()
+        with self._session(X, self._work(X, self.max_iter), fitting=True) as session:
+            X = self._check_X(session, X, reset=True)
+            y = check_labels(X.shape[0], y)
+            weights = check_weights(sample_weight, self.class_weight, y, np.float64)
+            classes = np.unique(y)
+            if len(classes) < 2:
+                raise ValueError(
+                    f"y has one class only ({classes[0]!r}); {type(self).__name__} needs samples "
+                    "of at least two classes."
+                )
+            goes_on = self.warm_start and hasattr(self, "coefs_")
+            if goes_on and not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"warm_start=True goes on with the classes {self.classes_}, and y has "
+                    f"{classes}; set warm_start=False to start again."
+                )
+            self.classes_ = classes
+            labels = np.searchsorted(classes, y).astype(np.int32)
+            self._train(session, X, labels, weights, goes_on=goes_on)
+        return self
+
+    @available_if(can_partial_fit)
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> MLPClassifier:
+        """Train for one epoch on some of the data, going on from where the last call ended.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If ``classes`` is missing in the first call or differs in a later one, or ``y`` has a
+            label that is not among them, or ``early_stopping`` is set.
+        """
+        self._validate_params()
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True.")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all of y, which partial_fit never sees: pass the "
+                "weights as a dict."
+            )
+        is_first = not hasattr(self, "coefs_")
+        with self._session(X, self._work(X, 1), fitting=True) as session:
+            X = self._check_X(session, X, reset=is_first)
+            y = check_labels(X.shape[0], y)
+            weights = check_weights(sample_weight, self.class_weight, y, np.float64)
+            known = self._known_classes(classes, is_first)
+            unknown = np.setdiff1d(y, known)
+            if len(unknown):
+                raise ValueError(f"y has labels that are not in classes={known}: {unknown}.")
+            self.classes_ = known
+            labels = np.searchsorted(known, y).astype(np.int32)
+            self._train(session, X, labels, weights, goes_on=not is_first, incremental=True)
+        return self
+
+    def _known_classes(self, classes: Any, is_first: bool) -> np.ndarray[Any, Any]:
+        if classes is None:
+            if is_first:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            return self.classes_
+        known = np.unique(np.asarray(classes))
+        if not is_first and not np.array_equal(known, self.classes_):
+            raise ValueError(
+                f"classes={known} is not the same as on the last call to partial_fit, "
+                f"{self.classes_}."
+            )
+        return known
+
+    def _outputs(self) -> int:
+        return 1 if len(self.classes_) == 2 else len(self.classes_)
+
+    def _model(self) -> MultilayerPerceptron:
+        output = "logistic" if len(self.classes_) == 2 else "softmax"
+        return MultilayerPerceptron(self.activation, output)
+
+    def predict_proba(self, X: Any) -> Any:
+        """The probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_classes)
+            Of the library of ``X``; columns in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        with self._session(X, self._work(X, 1)) as session:
+            return session.restore(self._probabilities(session, X))
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """The logarithm of :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_classes)
+        """
+        check_is_fitted(self)
+        with self._session(X, self._work(X, 1)) as session:
+            return session.restore(session.backend.xp.log(self._probabilities(session, X)))
+
+    def predict(self, X: Any) -> Any:
+        """The most probable class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples,)
+            Labels out of ``classes_``.
+        """
+        check_is_fitted(self)
+        with self._session(X, self._work(X, 1)) as session:
+            winners = session.backend.xp.argmax(self._probabilities(session, X), axis=1)
+            indices = session.backend.to_numpy(winners).astype(np.intp)
+            return session.restore_labels(self.classes_[indices])
+
+    def _probabilities(self, session: Session, X: Any) -> Array:
+        backend = session.backend
+        X = self._check_X(session, X)
+        dtype = wider(backend.xp, X, self.coefs_[0])
+        fitted = tuple(map(Layer, self.coefs_, self.intercepts_))
+        params = self._on_device(backend, fitted, dtype)
+        yes = predict_probability(backend, self._model(), params, backend.asarray(X, dtype))
+        return backend.xp.concat([1 - yes, yes], axis=1) if len(self.classes_) == 2 else yes

@@ -1,0 +1,132 @@
+"""The multilayer perceptron: forward propagation, backpropagation, and the loss of a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from accelml._typing import Array
+from accelml.backend import Backend
+from accelml.kernel import kernel
+from accelml.objectives.activations import ACTIVATIONS, sigmoid
+from accelml.objectives.cross_entropy import CROSS_ENTROPY, softmax
+
+
+class Layer(NamedTuple):
+    """The parameters of one layer."""
+
+    weights: Array  # (inputs, outputs)
+    bias: Array  # (outputs,)
+
+
+class Batch(NamedTuple):
+    """Rows to learn from at once."""
+
+    X: Array  # (n, d)
+    labels: Array  # (n,) integers, or (n, k) for several yes-or-no questions
+    weights: Array  # (n,)
+
+
+Parameters = tuple[Layer, ...]
+
+
+@kernel(static=("activation",))
+def dense(backend: Backend, activation: str, layer: Layer, a: Array) -> Array:
+    """One layer forward: f(a W + b)."""
+    return ACTIVATIONS[activation].apply(backend.xp, a @ layer.weights + layer.bias)
+
+
+@kernel(static=("activation",))
+def dense_backward(
+    backend: Backend, activation: str, layer: Layer, a: Array, delta: Array
+) -> Array:
+    """Carry δ back through one layer: (δ Wᵀ) ⊙ f′, where ``a`` is what went into the layer."""
+    return ACTIVATIONS[activation].backward(backend.xp, a, delta @ layer.weights.T)
+
+
+def forward(backend: Backend, activation: str, params: Parameters, X: Array) -> list[Array]:
+    """The activations of every layer, the input first and the scores last.
+
+    a⁰ = X;  aˡ = f(aˡ⁻¹ Wˡ + bˡ) in the hidden layers;  scores = aᴸ⁻¹ Wᴸ + bᴸ.
+    """
+    activations = [X]
+    for layer in params[:-1]:
+        activations.append(dense(backend, activation, layer, activations[-1]))
+    activations.append(dense(backend, "identity", params[-1], activations[-1]))
+    return activations
+
+
+def backward(
+    backend: Backend, activation: str, params: Parameters, activations: list[Array], delta: Array
+) -> Parameters:
+    """The gradient by every layer's parameters, from ``delta``, the gradient by the scores.
+
+    ∂/∂Wˡ = (aˡ⁻¹)ᵀ δˡ;  ∂/∂bˡ = Σᵢ δˡᵢ;  δˡ⁻¹ = (δˡ (Wˡ)ᵀ) ⊙ f′(zˡ⁻¹).
+
+    References
+    ----------
+    Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, Nature 323,
+    1986; Goodfellow, Bengio, Courville, Deep Learning, 2016, algorithm 6.4.
+    """
+    xp = backend.xp
+    gradient: list[Layer] = []
+    for position in reversed(range(len(params))):
+        a = activations[position]
+        gradient.append(Layer(a.T @ delta, xp.sum(delta, axis=0)))
+        if position > 0:
+            delta = dense_backward(backend, activation, params[position], a, delta)
+    return tuple(reversed(gradient))
+
+
+@dataclass(frozen=True)
+class MultilayerPerceptron:
+    """Mean cross-entropy of a batch plus α/(2 Σw) Σ W², and its gradient by backpropagation.
+
+    The L2 term is of the weights, never of the biases, and is divided by the weight of the batch,
+    as scikit-learn does.
+
+    Parameters
+    ----------
+    activation : {"relu", "tanh", "logistic", "identity"}
+        Of the hidden layers.
+    output : {"softmax", "logistic"}
+        One question of ``k`` answers, or ``k`` yes-or-no questions.
+    """
+
+    activation: str = "relu"
+    output: str = "softmax"
+
+    def __call__(
+        self, backend: Backend, params: Parameters, data: tuple[Batch, Array]
+    ) -> tuple[Array, Parameters]:
+        """The value, of shape (), and its gradient, a tuple of ``Layer``; ``data`` ends with α."""
+        xp = backend.xp
+        batch, alpha = data
+        activations = forward(backend, self.activation, params, batch.X)
+        loss = CROSS_ENTROPY[self.output]
+        total, delta = loss(backend, activations[-1], batch.labels, batch.weights)
+        gradient = backward(backend, self.activation, params, activations, delta)
+
+        # An empty batch (all padding) has loss 0 and leaves the parameters to L2 alone.
+        weight = xp.maximum(xp.sum(batch.weights, dtype=xp.float64), xp.asarray(1e-300))
+        scale = xp.astype(1 / weight, params[0].weights.dtype)
+        decay = xp.astype(alpha, params[0].weights.dtype)
+        square = sum(xp.sum(layer.weights * layer.weights, dtype=xp.float64) for layer in params)
+        return (
+            (total + alpha / 2 * square) / weight,
+            tuple(
+                Layer(scale * (by.weights + decay * layer.weights), scale * by.bias)
+                for by, layer in zip(gradient, params, strict=True)
+            ),
+        )
+
+
+@kernel(static=("model",))
+def predict_probability(
+    backend: Backend, model: MultilayerPerceptron, params: Parameters, X: Array
+) -> Array:
+    """The probability of each class (or of each yes), of shape (n, k)."""
+    scores = forward(backend, model.activation, params, X)[-1]
+    if model.output == "softmax":
+        return softmax(backend, scores)
+    return sigmoid(backend.xp, scores)

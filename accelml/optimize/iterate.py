@@ -1,0 +1,221 @@
+"""The loop that every full-batch solver shares: step, look, stop."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from accelml._typing import Array, Tree
+from accelml.backend import Backend
+from accelml.kernel import kernel
+from accelml.tree import Layout
+
+# Steps between two looks from the host: few enough that a progress bar moves and Ctrl-C is heard,
+# many enough that a launch costs nothing.
+CHUNK = 10
+
+
+class Stop(enum.IntEnum):
+    """Why the iterations ended."""
+
+    RUNNING = 0
+    GRADIENT = 1
+    VALUE = 2
+    STALLED = 3
+    NOT_FINITE = 4
+    LIMIT = 5
+    INTERRUPTED = 6
+
+
+class Point(NamedTuple):
+    """A place that the objective has been evaluated at."""
+
+    x: Array  # (p,)
+    value: Array  # () float64
+    gradient: Array  # (p,)
+
+
+Evaluate = Callable[[Array], Point]
+
+
+class Solver(Protocol):
+    """One idea of where to go next. Hashable, because it is static under ``jit``."""
+
+    def start(self, xp: Any, point: Point, settings: Tree) -> Tree:
+        """The memory before the first step."""
+
+    def step(
+        self, backend: Backend, evaluate: Evaluate, point: Point, memory: Tree
+    ) -> tuple[Point, Tree, Array]:
+        """The next point, the next memory, and whether no way down was found."""
+
+
+class State(NamedTuple):
+    """What one iteration hands to the next."""
+
+    point: Point
+    memory: Tree
+    stop: Array  # () int32, a Stop
+    iteration: Array  # () int32
+    curve: Array  # (CHUNK,) float64, the value after each iteration of this chunk
+
+
+@dataclass
+class Result:
+    """Where a minimisation ended, on the device, and how it came there."""
+
+    params: Tree
+    value: float
+    gradient_norm: float
+    n_iter: int
+    stop: Stop
+    curve: list[float]
+
+
+def evaluator(
+    backend: Backend, objective: Callable[..., Any], layout: Layout, data: Tree
+) -> Evaluate:
+    """The objective as a function of one flat vector."""
+
+    def evaluate(x: Array) -> Point:
+        value, gradient = objective(backend, layout.unravel(backend.xp, x), data)
+        return Point(x, value, layout.ravel(backend.xp, gradient))
+
+    return evaluate
+
+
+@kernel(static=("solver", "objective", "layout"))
+def begin(
+    backend: Backend, solver: Solver, objective: Callable[..., Any], layout: Layout, params: Tree,
+    data: Tree, settings: Tree,
+) -> State:  # fmt: skip
+    """Evaluate the starting point."""
+    xp = backend.xp
+    point = evaluator(backend, objective, layout, data)(layout.ravel(xp, params))
+    zero = xp.zeros((), dtype=xp.int32)
+    curve = xp.zeros((CHUNK,), dtype=xp.float64)
+    return State(point, solver.start(xp, point, settings), zero, zero, curve)
+
+
+@kernel(static=("solver", "objective", "layout"))
+def advance(
+    backend: Backend, solver: Solver, objective: Callable[..., Any], layout: Layout, state: State,
+    data: Tree, tol: Array, max_iter: Array,
+) -> State:  # fmt: skip
+    """Take up to ``CHUNK`` steps, and none past ``max_iter``."""
+    xp = backend.xp
+    evaluate = evaluator(backend, objective, layout, data)
+    position = xp.arange(CHUNK, dtype=xp.int32)
+
+    def step(state: State) -> State:
+        point, memory, failed = solver.step(backend, evaluate, state.point, state.memory)
+        decrease = state.point.value - point.value
+        scale = xp.maximum(xp.abs(point.value), xp.ones_like(point.value))
+        stop = first_true(
+            xp,
+            (~xp.isfinite(point.value), Stop.NOT_FINITE),
+            (largest(xp, point.gradient) <= tol, Stop.GRADIENT),
+            (failed, Stop.STALLED),
+            ((decrease >= 0) & (decrease <= VALUE_TOLERANCE * scale), Stop.VALUE),
+        )
+        curve = xp.where(position == state.iteration % CHUNK, point.value, state.curve)
+        return State(point, memory, stop, state.iteration + 1, curve)
+
+    def done(state: State) -> Array:
+        return (state.stop != Stop.RUNNING) | (state.iteration >= max_iter)
+
+    first = largest(xp, state.point.gradient) <= tol
+    state = state._replace(
+        stop=xp.where(first, xp.asarray(int(Stop.GRADIENT), dtype=xp.int32), state.stop)
+    )
+    return backend.while_loop(step, done, state, CHUNK)
+
+
+# As scikit-learn's L-BFGS: 64 units in the last place of the value.
+VALUE_TOLERANCE = 64 * 2.220446049250313e-16
+
+
+def largest(xp: Any, gradient: Array) -> Array:
+    """The largest absolute entry."""
+    return xp.max(xp.abs(gradient))
+
+
+def first_true(xp: Any, *cases: tuple[Array, Stop]) -> Array:
+    """The status of the first condition that holds, or ``RUNNING``."""
+    status = xp.zeros((), dtype=xp.int32)
+    for condition, stop in reversed(cases):
+        status = xp.where(condition, xp.asarray(int(stop), dtype=xp.int32), status)
+    return status
+
+
+def minimize(
+    backend: Backend,
+    solver: Solver,
+    objective: Callable[..., Any],
+    params: Tree,
+    data: Tree,
+    *,
+    tol: float,
+    max_iter: int,
+    settings: Tree = (),
+    monitor: Callable[[int, float], None] | None = None,
+) -> Result:
+    """Minimise an objective over a tree of parameters.
+
+    Parameters
+    ----------
+    backend : Backend
+    solver : Solver
+        ``LBFGS()``, ``ConjugateGradient()`` or ``GradientDescent()``.
+    objective : callable
+        ``objective(backend, params, data) -> (value, gradient)``, hashable.
+    params : tree of arrays
+        Where to start, on the device.
+    data : tree of arrays
+        What else the objective needs, on the device.
+    tol : float
+        Converged when no entry of the gradient is larger than this.
+    max_iter : int
+        The most iterations to make.
+    settings : tree of arrays, optional
+        What the solver needs beside: the learning rate of ``GradientDescent``.
+    monitor : callable, optional
+        ``monitor(iteration, value)``, called every few iterations.
+
+    Returns
+    -------
+    Result
+        With the best parameters so far where Ctrl-C ended it.
+    """
+    xp = backend.xp
+    layout = Layout.of(params)
+    limits = (backend.asarray(tol, xp.float64), backend.asarray(max_iter, xp.int32))
+    state = begin(backend, solver, objective, layout, params, data, settings)
+    curve: list[float] = []
+    interrupted = False
+    if not bool(xp.isfinite(state.point.value)):
+        state = state._replace(stop=xp.asarray(int(Stop.NOT_FINITE), dtype=xp.int32))
+    try:
+        while int(state.stop) == Stop.RUNNING and len(curve) < max_iter:
+            state = advance(backend, solver, objective, layout, state, data, *limits)
+            made = int(state.iteration) - len(curve)
+            curve += backend.to_numpy(state.curve)[:made].tolist()
+            if monitor is not None:
+                monitor(len(curve), float(state.point.value))
+    except KeyboardInterrupt:
+        interrupted = True
+    stop = Stop(int(state.stop))
+    if interrupted:
+        stop = Stop.INTERRUPTED
+    elif stop == Stop.RUNNING:
+        stop = Stop.LIMIT
+    return Result(
+        params=layout.unravel(xp, state.point.x),
+        value=float(state.point.value),
+        gradient_norm=float(largest(xp, state.point.gradient)),
+        n_iter=len(curve),
+        stop=stop,
+        curve=curve,
+    )

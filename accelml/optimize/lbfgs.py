@@ -1,0 +1,91 @@
+"""L-BFGS: the inverse Hessian from the last few steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from accelml._typing import Array, Tree
+from accelml.backend import Backend
+from accelml.optimize.iterate import Evaluate, Point
+from accelml.optimize.line_search import dot, select, strong_wolfe
+
+
+class Pairs(NamedTuple):
+    """The last steps and the changes of the gradient along them, the newest last."""
+
+    steps: Array  # (m, p)
+    changes: Array  # (m, p)
+    inverse: Array  # (m,) float64, 1 / (step · change); 0 marks an empty place
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """Limited-memory BFGS with a strong-Wolfe line search.
+
+    Parameters
+    ----------
+    memory_size : int
+        How many steps it remembers.
+
+    References
+    ----------
+    Nocedal, Wright, Numerical Optimization, 2nd ed., 2006, algorithms 7.4 and 7.5.
+    """
+
+    memory_size: int = 10
+
+    def start(self, xp: Any, point: Point, settings: Tree = ()) -> Pairs:
+        """No pairs yet."""
+        empty = xp.zeros((self.memory_size, *point.x.shape), dtype=point.x.dtype)
+        return Pairs(empty, empty, xp.zeros((self.memory_size,), dtype=xp.float64))
+
+    def step(
+        self, backend: Backend, evaluate: Evaluate, point: Point, memory: Pairs
+    ) -> tuple[Point, Pairs, Array]:
+        """Go along −H g; where that fails, forget the pairs and go downhill next time."""
+        xp = backend.xp
+        has_pairs = memory.inverse[-1] > 0
+        direction = -self.inverse_hessian_times(xp, memory, point.gradient)
+        norm = xp.sqrt(dot(xp, point.gradient, point.gradient))
+        one = xp.ones_like(norm)
+        first_step = xp.where(has_pairs, one, one / xp.maximum(norm, one))
+        reached, _, failed = strong_wolfe(backend, evaluate, point, direction, first_step)
+        memory = select(
+            xp, failed, self.start(xp, point), self.remember(xp, memory, point, reached)
+        )
+        return reached, memory, failed & ~has_pairs
+
+    def inverse_hessian_times(self, xp: Any, memory: Pairs, gradient: Array) -> Array:
+        """The two-loop recursion."""
+        q = gradient
+        coefficients = []
+        for i in reversed(range(self.memory_size)):
+            a = xp.astype(memory.inverse[i] * dot(xp, memory.steps[i, :], q), q.dtype)
+            q = q - a * memory.changes[i, :]
+            coefficients.append(a)
+        r = xp.astype(self.scale(xp, memory), q.dtype) * q
+        for i, a in zip(range(self.memory_size), reversed(coefficients), strict=True):
+            b = xp.astype(memory.inverse[i] * dot(xp, memory.changes[i, :], r), r.dtype)
+            r = r + (a - b) * memory.steps[i, :]
+        return r
+
+    def scale(self, xp: Any, memory: Pairs) -> Array:
+        """γ = s·y / y·y of the newest pair, which sizes the initial inverse Hessian."""
+        change = memory.changes[-1, :]
+        square = memory.inverse[-1] * dot(xp, change, change)
+        return xp.where(square > 0, 1 / xp.where(square > 0, square, 1.0), xp.ones_like(square))
+
+    def remember(self, xp: Any, memory: Pairs, before: Point, after: Point) -> Pairs:
+        """Add a pair, unless the curvature along it is not positive."""
+        step = after.x - before.x
+        change = after.gradient - before.gradient
+        curvature = dot(xp, step, change)
+        enough = curvature > 2.2e-16 * dot(xp, change, change)
+        inverse = 1 / xp.where(enough, curvature, xp.ones_like(curvature))
+        longer = Pairs(
+            xp.concat([memory.steps[1:, :], step[None, :]]),
+            xp.concat([memory.changes[1:, :], change[None, :]]),
+            xp.concat([memory.inverse[1:], xp.reshape(inverse, (1,))]),
+        )
+        return select(xp, enough, longer, memory)

@@ -1,0 +1,126 @@
+"""Checks of what users pass in, for arrays of every library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    column_or_1d,
+    validate_data,
+)
+
+from accelml._typing import Array
+from accelml.backend import Backend
+
+
+def check_X(
+    estimator: Any, X: Any, *, backend: Backend, owned: Backend | None, reset: bool
+) -> Array:
+    """A finite array of shape (n, d) on the backend, float32 if ``X`` is and float64 if not.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``n_features_in_`` (and the names of the columns) if ``reset``, and is compared if not.
+    X : array-like of shape (n, d)
+    backend : Backend
+        Where the array is wanted.
+    owned : Backend or None
+        The backend whose own array ``X`` is; that is checked on its device, without a copy.
+    reset : bool
+
+    Raises
+    ------
+    ValueError
+        If ``X`` is not two-dimensional, is empty, is not finite, or has other columns than the
+        data of ``fit``.
+    """
+    if owned is None or owned.device.startswith("cpu") and owned.name != backend.name:
+        X = validate_data(
+            estimator, X, reset=reset, dtype=(np.float64, np.float32), order=None,
+            accept_sparse=False, ensure_min_samples=1,
+        )  # fmt: skip
+        return backend.asarray(X)
+    return _check_device_array(estimator, X, backend=backend, reset=reset)
+
+
+def _check_device_array(estimator: Any, X: Array, *, backend: Backend, reset: bool) -> Array:
+    xp = backend.xp
+    name = type(estimator).__name__
+    if X.ndim != 2:
+        raise ValueError(
+            f"Expected 2D array, got X of shape {tuple(X.shape)} instead: reshape a single feature "
+            "to X[:, None] and a single sample to X[None, :]."
+        )
+    rows, columns = X.shape
+    if rows == 0 or columns == 0:
+        raise ValueError(
+            f"Found array with {rows} sample(s) and {columns} feature(s) (X of shape={X.shape}) "
+            f"while a minimum of 1 is required by {name}."
+        )
+    if reset:
+        estimator.n_features_in_ = columns
+    elif columns != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {columns} features, but {name} is expecting {estimator.n_features_in_} "
+            "features as input."
+        )
+    X = backend.asarray(X, X.dtype if X.dtype in (xp.float32, xp.float64) else xp.float64)
+    if not bool(xp.all(xp.isfinite(X))):
+        raise ValueError(
+            f"Input X contains NaN or infinity. {name} does not accept missing values: drop these "
+            "rows or impute them first."
+        )
+    return X
+
+
+def check_labels(X_length: int, y: Any) -> np.ndarray[Any, Any]:
+    """The class labels on the host, of shape (n,)."""
+    if y is None:
+        raise ValueError("This classifier requires y to be passed, but the target y is None.")
+    y = column_or_1d(to_host(y), warn=True)
+    check_finite_labels(y)
+    check_classification_targets(y)
+    if len(y) != X_length:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {X_length} rows "
+            f"and y has {len(y)}."
+        )
+    return y
+
+
+def check_finite_labels(y: np.ndarray[Any, Any]) -> None:
+    """Raise where a label is NaN or infinite."""
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise ValueError("Input y contains NaN or infinity: drop these rows or give them a class.")
+
+
+def check_weights(
+    sample_weight: Any, class_weight: Any, y: np.ndarray[Any, Any], dtype: Any
+) -> np.ndarray[Any, Any]:
+    """The weight of each row, of shape (n,): its own times that of its class."""
+    stand_in = np.empty((len(y), 1), dtype=np.float32)  # only its length is looked at
+    if sample_weight is not None:
+        sample_weight = to_host(sample_weight)
+    weights = _check_sample_weight(sample_weight, stand_in, dtype=np.float64)
+    if (weights < 0).any():
+        raise ValueError("sample_weight has negative entries; weights must be 0 or more.")
+    if class_weight is not None:
+        weights = weights * compute_sample_weight(class_weight, y)
+    if not weights.any():
+        raise ValueError("sample_weight is 0 everywhere (with class_weight), so no row counts.")
+    check_consistent_length(weights, y)
+    return weights.astype(dtype)
+
+
+def to_host(x: Any) -> Any:
+    """A device array brought to the host; anything else as it is."""
+    from accelml.selection import owner
+
+    owned = owner(x)
+    return x if owned is None else owned.to_numpy(x)
