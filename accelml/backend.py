@@ -10,12 +10,13 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 from accelml._typing import Array, Tree
+from accelml.tree import tree_map
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class BackendUnavailable(RuntimeError):
-    """A backend was asked for that this machine cannot run; says what is missing, and the remedy."""
+    """The backend cannot run on this machine; says what is missing, and the remedy."""
 
 
 class Status(NamedTuple):
@@ -137,8 +138,8 @@ class Backend:
         Returns the last state and, stacked, the array that each step gave beside it.
         """
         outputs = []
-        for x in zip(*xs, strict=True) if type(xs) is tuple else map(type(xs), *xs):
-            state, output = step(state, x)
+        for i in range(xs[0].shape[0]):
+            state, output = step(state, tree_map(lambda x: x[i, ...], xs))  
             outputs.append(output)
         return state, self.xp.stack(outputs)
 

@@ -40,7 +40,7 @@ class Session:
         return self.owned.asarray(labels)
 
 
-class BackendEstimator(BaseEstimator):  # type: ignore[misc]
+class BackendEstimator(BaseEstimator):
     """An estimator with the parameters ``backend`` and ``device``."""
 
     backend: str | Backend | None

@@ -29,8 +29,8 @@ class Choice(str):
         choice.reason = reason
         return choice
 
-    def __getnewargs__(self) -> tuple[str, str]:
-        return str(self), self.reason
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Choice, (str(self), self.reason)
 
 
 @functools.cache

@@ -40,7 +40,7 @@ def check_X(
         If ``X`` is not two-dimensional, is empty, is not finite, or has other columns than the
         data of ``fit``.
     """
-    if owned is None or owned.device.startswith("cpu") and owned.name != backend.name:
+    if owned is None or (owned.device.startswith("cpu") and owned.name != backend.name):
         X = validate_data(
             estimator, X, reset=reset, dtype=(np.float64, np.float32), order=None,
             accept_sparse=False, ensure_min_samples=1,
@@ -79,7 +79,7 @@ def _check_device_array(estimator: Any, X: Array, *, backend: Backend, reset: bo
     return X
 
 
-def check_labels(X_length: int, y: Any) -> np.ndarray[Any, Any]:
+def check_labels(X_length: int, y: Any) -> Any:
     """The class labels on the host, of shape (n,)."""
     if y is None:
         raise ValueError("This classifier requires y to be passed, but the target y is None.")
@@ -102,7 +102,7 @@ def check_finite_labels(y: np.ndarray[Any, Any]) -> None:
 
 def check_weights(
     sample_weight: Any, class_weight: Any, y: np.ndarray[Any, Any], dtype: Any
-) -> np.ndarray[Any, Any]:
+) -> Any:
     """The weight of each row, of shape (n,): its own times that of its class."""
     stand_in = np.empty((len(y), 1), dtype=np.float32)  # only its length is looked at
     if sample_weight is not None:

@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.estimator import BackendEstimator, Session, wider
-from accelml.exceptions import DivergenceError, TrainingInterrupted
+from accelml.gradcheck import Problem
 from accelml.kernel import kernel
+from accelml.linear_model.logistic_fit import SOLVERS, make_problems, make_rows, report, solve
 from accelml.objectives.activations import sigmoid
 from accelml.objectives.cross_entropy import softmax
-from accelml.objectives.linear_classifier import Linear, LinearClassifier, Rows
-from accelml.optimize import LBFGS, ConjugateGradient, GradientDescent, Result, Stop, minimize
-from accelml.optimize.gradient_descent import largest_eigenvalue
+from accelml.objectives.linear_classifier import Linear
+from accelml.optimize import Result
 from accelml.parameters import BACKEND_CONSTRAINTS
-from accelml.progress import Update, progress_bar
+from accelml.progress import progress_bar
 from accelml.validation import check_labels, check_weights
 
-SOLVERS = {"lbfgs": LBFGS(), "cg": ConjugateGradient(), "gd": GradientDescent()}
 
-
-class LogisticRegression(ClassifierMixin, BackendEstimator):  # type: ignore[misc]
-    """Logistic regression with L2 regularisation.
+class LogisticRegression(ClassifierMixin, BackendEstimator):
+    r"""Logistic regression with L2 regularisation.
 
     Minimises, over weights ``W`` and intercepts ``b``,
 
-    .. math:: \\frac{1}{\\sum_i w_i} \\sum_i w_i\\, \\ell(y_i, x_i W + b)
-              + \\frac{1}{2 C \\sum_i w_i} \\sum W^2,
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i\, \ell(y_i, x_i W + b)
+              + \frac{1}{2 C \sum_i w_i} \sum W^2,
 
     where ℓ is the cross-entropy of the softmax of the scores or, for two classes and for each
     class against the rest, of the logistic function of one score. The intercepts are never
@@ -46,7 +43,8 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):  # type: ignore[mis
     C : float, default=1.0
         Inverse strength of the regularisation; ``inf`` for none.
     tol : float, default=1e-4
-        Converged when no entry of the gradient is larger than this.
+        Converged when the Euclidean norm of the gradient is at most this. (scikit-learn compares
+        its largest entry, which stops earlier and at a higher loss.)
     fit_intercept : bool, default=True
         Whether to learn ``b``.
     class_weight : dict or "balanced", default=None
@@ -199,158 +197,88 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):  # type: ignore[mis
                     f"y has one class only ({self.classes_[0]!r}); {type(self).__name__} needs "
                     "samples of at least two classes."
                 )
-            is_same = previous is not None and np.array_equal(previous, self.classes_)
-            rows = self._rows(backend, X, weights)
-            problems = self._problems(labels)
-            start = self._start(X.shape[1], problems[0][1], len(problems), warm=is_same)
+            count = len(self.classes_)
+            scores = 1 if count == 2 else count
+            same = previous is not None and np.array_equal(previous, self.classes_)
+            coef, intercept = self._start(X.shape[1], scores, warm=self.warm_start and same)
+            problems = make_problems(
+                labels,
+                coef,
+                intercept,
+                count=count,
+                multinomial=self.multi_class == "multinomial",
+                fit_intercept=self.fit_intercept,
+            )
+            rows = make_rows(backend, X, weights, C=self.C, fit_intercept=self.fit_intercept)
             title = f"LogisticRegression on {session.choice} ({session.choice.reason})"
             total = self.max_iter * len(problems)
             with progress_bar(title, total, shown=bool(self.verbose)) as update:
-                results = self._solve(backend, problems, rows, start, update)
-            self._store(backend, results, rows)
-        self._warn(results)
+                results = solve(
+                    backend,
+                    problems,
+                    rows,
+                    solver=self.solver,
+                    learning_rate=self.learning_rate,
+                    tol=self.tol,
+                    max_iter=self.max_iter,
+                    update=update,
+                )
+            report(
+                results, solver=self.solver, tol=self.tol, max_iter=self.max_iter,
+                dtype=str(X.dtype),
+            )  # fmt: skip
+            self._store(backend, results, scores)
         return self
 
-    def _rows(self, backend: Backend, X: Array, weights: np.ndarray[Any, Any]) -> Rows:
-        """The data that all problems share; the labels differ."""
-        xp = backend.xp
-        on_device = backend.asarray(weights, X.dtype)
-        center = xp.zeros((X.shape[1],), dtype=X.dtype)
-        if self.fit_intercept:
-            center = weighted_mean(backend, X, on_device)
-        total = float(weights.sum())
-        penalty = 0.0 if np.isinf(self.C) else 1 / (self.C * total)
-        return Rows(
-            X,
-            on_device,
-            on_device,
-            center,
-            backend.asarray(penalty, xp.float64),
-            backend.asarray(total, xp.float64),
-        )
+    def _start(self, features: int, scores: int, *, warm: bool) -> tuple[Any, Any]:
+        """Weights and intercepts to start from, on the host."""
+        if warm and self.coef_.shape == (scores, features):
+            return self.coef_, self.intercept_
+        return np.zeros((scores, features)), np.zeros(scores)
 
-    def _problems(self, labels: np.ndarray[Any, Any]) -> list[tuple[LinearClassifier, int, Any]]:
-        """What to minimise: the objective, its number of scores, and its labels."""
-        labels = labels.astype(np.int32)
-        count = len(self.classes_)
-        logistic = LinearClassifier("logistic", self.fit_intercept)
-        if count == 2:
-            return [(logistic, 1, labels)]
-        if self.multi_class == "multinomial":
-            return [(LinearClassifier("softmax", self.fit_intercept), count, labels)]
-        return [(logistic, 1, (labels == k).astype(np.int32)) for k in range(count)]
-
-    def _start(self, features: int, scores: int, problems: int, *, warm: bool) -> list[Any]:
-        """Initial weights and intercepts of each problem, on the host."""
-        shape = (problems * scores, features)
-        if self.warm_start and warm and self.coef_.shape == shape:
-            coef, intercept = self.coef_, np.broadcast_to(self.intercept_, shape[:1])
-        else:
-            coef, intercept = np.zeros(shape), np.zeros(shape[0])
-        return [
-            (coef[i * scores : (i + 1) * scores].T, intercept[i * scores : (i + 1) * scores])
-            for i in range(problems)
-        ]
-
-    def _solve(
-        self, backend: Backend, problems: list[Any], rows: Rows, start: list[Any], update: Update
-    ) -> list[Result]:
-        """Minimise one problem after another."""
-        xp = backend.xp
-        dtype = rows.X.dtype
-        settings: Any = ()
-        if self.solver == "gd":
-            settings = backend.asarray(self._step_length(backend, problems[0][0], rows), xp.float64)
-        results: list[Result] = []
-        for (objective, _, labels), (coef, intercept) in zip(problems, start, strict=True):
-            weights = backend.asarray(np.ascontiguousarray(coef), dtype)
-            bias = backend.asarray(np.ascontiguousarray(intercept), dtype) + rows.center @ weights
-            made = self.max_iter * len(results)
-            result = minimize(
-                backend,
-                SOLVERS[self.solver],
-                objective,
-                Linear(weights, bias if self.fit_intercept else xp.zeros_like(bias)),
-                rows._replace(labels=backend.asarray(labels)),
-                tol=self.tol,
-                max_iter=self.max_iter,
-                settings=settings,
-                monitor=lambda iteration, loss, made=made: update(made + iteration, loss=loss),
-            )
-            results.append(result)
-            if result.stop == Stop.INTERRUPTED:
-                break
-        return results
-
-    def _step_length(self, backend: Backend, objective: LinearClassifier, rows: Rows) -> float:
-        """One over a bound of the curvature: λmax/4 for the logistic function, λmax/2 for softmax.
-
-        Böhning, Multinomial logistic regression algorithm, Annals of the Institute of Statistical
-        Mathematics 44, 1992.
-        """
-        if self.learning_rate != "auto":
-            return float(self.learning_rate)
-        start = np.random.default_rng(0).standard_normal(rows.X.shape[1] + 1)
-        eigenvalue = largest_eigenvalue(
-            backend, rows.X, rows.weights, rows.center, backend.asarray(start, rows.X.dtype)
-        )
-        bound = float(eigenvalue) * (0.25 if objective.loss == "logistic" else 0.5)
-        # Power iteration comes from below.
-        return 1 / (1.1 * bound + float(rows.penalty) + 1e-30)
-
-    def _store(self, backend: Backend, results: list[Result], rows: Rows) -> None:
-        for result in results:
-            if result.stop == Stop.NOT_FINITE:
-                raise DivergenceError(
-                    f"the loss is not finite after {result.n_iter} iterations of solver="
-                    f"{self.solver!r}; scale X (sklearn.preprocessing.StandardScaler) or lower "
-                    "learning_rate"
-                )
-        solved = [
-            (result.params.weights, result.params.bias - rows.center @ result.params.weights)
-            for result in results
-        ]
-        coef = np.concatenate([backend.to_numpy(weights).T for weights, _ in solved])
-        intercept = np.concatenate([backend.to_numpy(bias) for _, bias in solved])
-        count = 1 if len(self.classes_) == 2 else len(self.classes_)
-        if len(coef) < count:  # one against the rest, interrupted
-            missing = count - len(coef)
-            coef = np.concatenate([coef, np.zeros((missing, coef.shape[1]), coef.dtype)])
-            intercept = np.concatenate([intercept, np.zeros(missing, intercept.dtype)])
-        self.coef_ = np.ascontiguousarray(coef)
-        self.intercept_ = intercept if self.fit_intercept else np.zeros_like(intercept)
+    def _store(self, backend: Backend, results: list[Result], scores: int) -> None:
+        """Keep the solutions, on the host; zeros for classes that Ctrl-C left untouched."""
+        coef = [backend.to_numpy(result.params.weights).T for result in results]
+        intercept = [backend.to_numpy(result.params.bias) for result in results]
+        missing = scores - sum(map(len, coef))
+        coef.append(np.zeros((missing, coef[0].shape[1]), coef[0].dtype))
+        intercept.append(np.zeros(missing, coef[0].dtype))
+        self.coef_ = np.concatenate(coef)
+        self.intercept_ = np.concatenate(intercept)
         self.n_iter_ = np.array([result.n_iter for result in results], dtype=np.int32)
-        is_single = len(results) == 1
-        self.loss_curve_ = results[0].curve if is_single else [r.curve for r in results]
+        curves = [result.curve for result in results]
+        self.loss_curve_ = curves[0] if len(curves) == 1 else curves
 
-    def _warn(self, results: list[Result]) -> None:
-        stops = {result.stop for result in results}
-        if Stop.INTERRUPTED in stops:
-            warnings.warn(
-                "Training was interrupted; the model is the best found so far.",
-                TrainingInterrupted,
-                stacklevel=3,
-            )
-        elif Stop.LIMIT in stops:
-            warnings.warn(
-                f"solver={self.solver!r} did not converge within max_iter={self.max_iter}: the "
-                f"largest entry of the gradient is {max(r.gradient_norm for r in results):.1e}, "
-                f"tol={self.tol:.1e}. Increase max_iter, or scale the features.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        elif Stop.STALLED in stops and self._stalled_early(results):
-            warnings.warn(
-                f"solver={self.solver!r} can lower the loss no further in {self.coef_.dtype}, with "
-                f"the largest entry of the gradient at "
-                f"{max(r.gradient_norm for r in results):.1e}, tol={self.tol:.1e}. Scale the "
-                "features, or pass X in float64.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-
-    def _stalled_early(self, results: list[Result]) -> bool:
-        return any(r.stop == Stop.STALLED and r.gradient_norm > self.tol for r in results)
+    def _gradient_problems(
+        self,
+        backend: Backend,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        generator: np.random.Generator,
+    ) -> Iterator[Problem]:
+        """What ``accelml.gradcheck`` differentiates."""
+        y = check_labels(len(y), y)
+        weights = check_weights(sample_weight, self.class_weight, y, np.float64)
+        X = np.asarray(X, dtype=np.float64)
+        classes, labels = np.unique(y, return_inverse=True)
+        scores = 1 if len(classes) == 2 else len(classes)
+        problems = make_problems(
+            labels,
+            generator.standard_normal((scores, X.shape[1])),
+            generator.standard_normal(scores) if self.fit_intercept else np.zeros(scores),
+            count=len(classes),
+            multinomial=self.multi_class == "multinomial",
+            fit_intercept=self.fit_intercept,
+        )
+        rows = make_rows(
+            backend, backend.asarray(X), weights, C=self.C, fit_intercept=self.fit_intercept
+        )
+        for k, problem in enumerate(problems):
+            label = f"class {classes[k]} against the rest: " if len(problems) > 1 else ""
+            data = rows._replace(labels=backend.asarray(problem.labels))
+            params = Linear(problem.coef.T.copy(), problem.intercept)
+            yield Problem(label, problem.objective, params, data)
 
     def decision_function(self, X: Any) -> Any:
         """The scores ``X W + b``.
@@ -448,9 +376,3 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):  # type: ignore[mis
 def linear_scores(backend: Backend, params: Linear, X: Array) -> Array:
     """X W + b, of shape (n, k)."""
     return X @ params.weights + params.bias
-
-
-@kernel
-def weighted_mean(backend: Backend, X: Array, weights: Array) -> Array:
-    """The weighted mean of the rows, of shape (d,)."""
-    return (weights @ X) / backend.xp.sum(weights)

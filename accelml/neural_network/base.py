@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -39,6 +40,17 @@ def can_partial_fit(estimator: Any) -> bool:
 
 class MLPBase(BackendEstimator):
     """Parameters, checks and the loop over epochs."""
+
+    coefs_: list[Any]
+    intercepts_: list[Any]
+    n_iter_: int
+    t_: int
+    loss_: float
+    loss_curve_: list[float]
+    best_loss_: Any
+    validation_scores_: Any
+    best_validation_score_: Any
+    _memory: Any
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -89,7 +101,7 @@ class MLPBase(BackendEstimator):
         if len(shape) != 2 or not np.all([isinstance(n, Integral) for n in shape]):
             return 0.0
         sizes = [int(shape[1]), *self._hidden(), 10]
-        links = sum(a * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        links = sum(a * b for a, b in itertools.pairwise(sizes))
         return 3.0 * shape[0] * links * epochs
 
     def _rule(self) -> SGD | Adam:
@@ -245,10 +257,10 @@ class MLPBase(BackendEstimator):
         """Before the first epoch of a new training."""
         self.t_ = 0
         self.loss_ = np.inf
-        self.loss_curve_: list[float] = []
-        self.best_loss_: float | None = None if self.early_stopping else np.inf
-        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
-        self.best_validation_score_: float | None = -np.inf if self.early_stopping else None
+        self.loss_curve_ = []
+        self.best_loss_ = None if self.early_stopping else np.inf
+        self.validation_scores_ = [] if self.early_stopping else None
+        self.best_validation_score_ = -np.inf if self.early_stopping else None
         self._no_improvement_count = 0
 
     def _record(self, loss: float, score: float | None, rows: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, clone
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -13,16 +14,20 @@ from sklearn.utils.validation import check_is_fitted
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.estimator import Session, wider
+from accelml.gradcheck import Problem
 from accelml.neural_network.base import MLPBase, can_partial_fit
+from accelml.neural_network.training import initial_parameters
 from accelml.objectives.multilayer_perceptron import (
+    Batch,
     Layer,
     MultilayerPerceptron,
     predict_probability,
 )
+from accelml.tree import tree_map
 from accelml.validation import check_labels, check_weights
 
 
-class MLPClassifier(ClassifierMixin, MLPBase):  # type: ignore[misc]
+class MLPClassifier(ClassifierMixin, MLPBase):
     """A multilayer perceptron, trained by backpropagation on the cross-entropy.
 
     Parameters
@@ -133,6 +138,8 @@ class MLPClassifier(ClassifierMixin, MLPBase):  # type: ignore[misc]
     >>> model.score(X[1000:] / 16, y[1000:]) > 0.9
     True
     """
+
+    classes_: Any
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **MLPBase._parameter_constraints,
@@ -287,7 +294,7 @@ class MLPClassifier(ClassifierMixin, MLPBase):  # type: ignore[misc]
             self._train(session, X, labels, weights, goes_on=not is_first, incremental=True)
         return self
 
-    def _known_classes(self, classes: Any, is_first: bool) -> np.ndarray[Any, Any]:
+    def _known_classes(self, classes: Any, is_first: bool) -> Any:
         if classes is None:
             if is_first:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -306,6 +313,27 @@ class MLPClassifier(ClassifierMixin, MLPBase):  # type: ignore[misc]
     def _model(self) -> MultilayerPerceptron:
         output = "logistic" if len(self.classes_) == 2 else "softmax"
         return MultilayerPerceptron(self.activation, output)
+
+    def _gradient_problems(
+        self,
+        backend: Backend,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        generator: np.random.Generator,
+    ) -> Iterator[Problem]:
+        """What ``accelml.gradcheck`` differentiates."""
+        y = check_labels(len(y), y)
+        weights = check_weights(sample_weight, self.class_weight, y, np.float64)
+        self = clone(self)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        X = np.asarray(X, dtype=np.float64)
+        sizes = [X.shape[1], *self._hidden(), self._outputs()]
+        params = initial_parameters(sizes, self.activation, generator)
+        batch = Batch(X, labels.astype(np.int32), weights)
+        alpha = backend.asarray(self.alpha, backend.xp.float64)
+        data = (tree_map(backend.asarray, batch), alpha)
+        yield Problem("layers", self._model(), params, data)
 
     def predict_proba(self, X: Any) -> Any:
         """The probability of each class.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -49,7 +50,7 @@ def initial_parameters(
     """
     factor = 2.0 if activation == "logistic" else 6.0
     params = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+    for inputs, outputs in itertools.pairwise(sizes):
         bound = np.sqrt(factor / (inputs + outputs))
         weights = generator.uniform(-bound, bound, (inputs, outputs))
         params.append(Layer(weights, generator.uniform(-bound, bound, outputs)))

@@ -79,7 +79,7 @@ def logistic_cross_entropy(
 
 @kernel
 def softmax(backend: Backend, scores: Array) -> Array:
-    """exp sₖ / Σⱼ exp sⱼ along the last axis, of shape (n, k), in its stable form."""
+    """Exp sₖ / Σⱼ exp sⱼ along the last axis, of shape (n, k), in its stable form."""
     xp = backend.xp
     exponentials = xp.exp(scores - xp.max(scores, axis=1, keepdims=True))
     return exponentials / xp.sum(exponentials, axis=1, keepdims=True)

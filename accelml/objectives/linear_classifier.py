@@ -68,7 +68,7 @@ class LinearClassifier:
     loss : {"softmax", "logistic"}
         One question of ``k`` answers, or one yes-or-no question.
     fit_intercept : bool
-        Without it the bias stays where it starts.
+        Without it the bias counts as zero, whatever it is.
 
     References
     ----------
@@ -80,6 +80,8 @@ class LinearClassifier:
 
     def __call__(self, backend: Backend, params: Linear, rows: Rows) -> tuple[Array, Linear]:
         """The value, of shape (), and its gradient, a ``Linear``."""
+        if not self.fit_intercept:
+            params = params._replace(bias=backend.xp.zeros_like(params.bias))
         sums = statistics(
             backend, self.loss, params, rows.X, rows.labels, rows.weights, rows.center
         )

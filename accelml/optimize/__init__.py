@@ -3,7 +3,7 @@
 from accelml.optimize.adam import Adam
 from accelml.optimize.conjugate_gradient import ConjugateGradient
 from accelml.optimize.gradient_descent import GradientDescent
-from accelml.optimize.iterate import Result, Stop, minimize
+from accelml.optimize.iterate import Result, Solver, Stop, minimize
 from accelml.optimize.lbfgs import LBFGS
 from accelml.optimize.sgd import SGD
 
@@ -14,6 +14,7 @@ __all__ = [
     "ConjugateGradient",
     "GradientDescent",
     "Result",
+    "Solver",
     "Stop",
     "minimize",
 ]

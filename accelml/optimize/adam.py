@@ -32,7 +32,10 @@ class Moments(NamedTuple):
 def adam_step(
     backend: Backend, params: Tree, gradient: Tree, memory: Moments, settings: AdamSettings
 ) -> tuple[Tree, Moments]:
-    """m ← β₁ m + (1 − β₁) g;  v ← β₂ v + (1 − β₂) g²;  x ← x − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) m / (√v + ε).
+    """Step along the running mean of the gradient, scaled by that of its square.
+
+    m ← β₁ m + (1 − β₁) g;  v ← β₂ v + (1 − β₂) g²;  x ← x − ηₜ m / (√v + ε).
+    Both moments start at zero, which ηₜ = η √(1 − β₂ᵗ) / (1 − β₁ᵗ) makes up for.
 
     References
     ----------

@@ -88,4 +88,5 @@ class LBFGS:
             xp.concat([memory.changes[1:, :], change[None, :]]),
             xp.concat([memory.inverse[1:], xp.reshape(inverse, (1,))]),
         )
-        return select(xp, enough, longer, memory)
+        kept: Pairs = select(xp, enough, longer, memory)
+        return kept

@@ -57,7 +57,7 @@ def strong_wolfe(
     Returns
     -------
     point : Point
-        Where φ(t) ≤ φ(0) + 10⁻⁴ t φ′(0) and \\|φ′(t)\\| ≤ ``curvature`` \\|φ′(0)\\|; failing that
+        Where φ(t) ≤ φ(0) + 10⁻⁴ t φ′(0) and |φ′(t)| ≤ ``curvature`` |φ′(0)|; failing that
         within 25 trials, the lowest point with the first of the two.
     step : array of shape ()
     failed : array of shape (), bool

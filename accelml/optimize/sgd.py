@@ -23,7 +23,7 @@ def sgd_step(
     backend: Backend, nesterov: bool, params: Tree, gradient: Tree, velocity: Tree,
     settings: SGDSettings,
 ) -> tuple[Tree, Tree]:  # fmt: skip
-    """v ← μ v − η g;  x ← x + v, or with Nesterov's look ahead x ← x + μ v − η g."""
+    """Move by the velocity: v ← μ v − η g;  x ← x + v, or x ← x + μ v − η g to look ahead."""
     xp = backend.xp
 
     def accelerate(v: Array, g: Array) -> Array:

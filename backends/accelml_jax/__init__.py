@@ -119,12 +119,11 @@ class JaxBackend(Backend):
     def synchronize(self) -> None:
         """Run an empty program on the device and wait for it; programs run in order."""
         self.jax.device_put(0.0, self.jax_device).block_until_ready()
-        self.jax.effects_barrier()
 
 
 @functools.cache
 def device_name(device: Any) -> str:
-    """accelml's name of a JAX device, e.g. ``gpu:0``."""
+    """The name of a JAX device, e.g. ``gpu:0``."""
     from accelml.backend import normal_device
 
     return normal_device(f"{device.platform}:{device.local_hardware_id or 0}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import array_api_compat.numpy as xp
 import numpy as np
@@ -16,7 +16,7 @@ class NumpyBackend(Backend):
     """NumPy arrays on the CPU, computed eagerly; matrix products by its BLAS."""
 
     name = "numpy"
-    array_types = ("numpy.ndarray",)
+    array_types: ClassVar[tuple[str, ...]] = ("numpy.ndarray",)
     xp: Any = xp
 
     @classmethod

@@ -1,0 +1,216 @@
+"""Is a gradient derived by hand the gradient? Against ``jax.grad`` and against differences."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from accelml._typing import Array, Tree
+from accelml.backend import Backend
+from accelml.selection import available_backends, get_backend, resolve
+from accelml.tree import leaves, names, tree_map
+
+TOLERANCE = {"jax.grad": 1e-7, "central differences": 1e-5}
+
+
+class Problem(NamedTuple):
+    """An objective, where to differentiate it, and its data on one backend."""
+
+    label: str
+    objective: Callable[..., Any]
+    params: Tree  # on the host, float64
+    data: Tree  # on the backend
+
+
+class Row(NamedTuple):
+    """How far the gradients are apart for one array of parameters.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``[0].weights``.
+    max_absolute_error : float
+        The largest difference of two entries.
+    max_relative_error : float
+        That, over the largest entry of the reference.
+    worst : tuple of int
+        Where it is.
+    passed : bool
+    """
+
+    name: str
+    max_absolute_error: float
+    max_relative_error: float
+    worst: tuple[int, ...]
+    passed: bool
+
+
+@dataclass
+class GradientReport:
+    """The result of :func:`check_gradients`.
+
+    Attributes
+    ----------
+    method : {"jax.grad", "central differences"}
+        What the gradient was compared with.
+    backend : str
+        What computed it.
+    tolerance : float
+        The largest relative error that passes.
+    rows : list of Row
+        One for each array of parameters.
+    """
+
+    method: str
+    backend: str
+    tolerance: float
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every array passed."""
+        return all(row.passed for row in self.rows)
+
+    def __str__(self) -> str:
+        lines = [f"gradient on {self.backend} against {self.method}, tolerance {self.tolerance:g}"]
+        width = max((len(row.name) for row in self.rows), default=0)
+        for row in self.rows:
+            verdict = "ok" if row.passed else "WRONG"
+            lines.append(
+                f"{row.name:{width}}  relative error {row.max_relative_error:.1e}  "
+                f"absolute {row.max_absolute_error:.1e} at {list(row.worst)}  {verdict}"
+            )
+        return "\n".join(lines)
+
+
+def check_gradients(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    sample_weight: Any = None,
+    backend: str | Backend | None = None,
+    method: str | None = None,
+    tolerance: float | None = None,
+    random_state: int = 0,
+) -> GradientReport:
+    """Compare an estimator's hand-derived gradient with one that nobody derived.
+
+    Everything is computed in float64, at random parameters.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or LogisticRegression
+        Its parameters say which objective: activation, layers, penalty, class weights.
+    X : array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    sample_weight : array-like of shape (n_samples,), optional
+    backend : str or Backend, optional
+        What computes the hand-derived gradient; the estimator's own by default.
+    method : {"jax.grad", "central differences"}, optional
+        ``jax.grad`` where JAX is installed, by default.
+    tolerance : float, optional
+        The largest relative error that passes: 1e-7 against ``jax.grad`` and 1e-5 against
+        differences by default.
+    random_state : int, default=0
+        Seed of the parameters.
+
+    Returns
+    -------
+    GradientReport
+
+    Examples
+    --------
+    >>> from accelml.datasets import load_digits
+    >>> from accelml.gradcheck import check_gradients
+    >>> from accelml.neural_network import MLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> check_gradients(MLPClassifier(8), X[:50] / 16, y[:50]).passed
+    True
+    """
+    chosen, _ = resolve(backend or estimator.backend, None, X)
+    if method is None:
+        method = "jax.grad" if "jax" in available_backends() else "central differences"
+    if method not in TOLERANCE:
+        raise ValueError(f"method={method!r} is not known; choose one of {sorted(TOLERANCE)}")
+    tolerance = TOLERANCE[method] if tolerance is None else tolerance
+    report = GradientReport(method, chosen.name, tolerance)
+
+    def problems(backend: Backend) -> Iterator[Problem]:
+        generator = np.random.default_rng(random_state)
+        yield from estimator._gradient_problems(backend, X, y, sample_weight, generator)
+
+    judge = get_backend("jax" if method == "jax.grad" else "numpy", "cpu")
+    reference_of = autodiff if method == "jax.grad" else central_differences
+    with both_contexts(chosen, judge):
+        for mine, its in zip(problems(chosen), problems(judge), strict=True):
+            found = tree_map(chosen.to_numpy, gradient(chosen, mine))
+            report.rows += compare(mine.label, found, reference_of(judge, its), tolerance)
+    return report
+
+
+@contextlib.contextmanager
+def both_contexts(first: Backend, second: Backend) -> Iterator[None]:
+    """Both backends' contexts, once where they are one."""
+    with contextlib.ExitStack() as stack:
+        for backend in {first, second}:
+            stack.enter_context(backend.context())
+        yield
+
+
+def gradient(backend: Backend, problem: Problem) -> Tree:
+    """The hand-derived gradient."""
+    params = tree_map(backend.asarray, problem.params)
+    return problem.objective(backend, params, problem.data)[1]
+
+
+def autodiff(jax_backend: Backend, problem: Problem) -> Tree:
+    """The gradient by ``jax.grad`` of the objective's value, on the host."""
+    import jax
+
+    def value(params: Tree) -> Array:
+        return problem.objective(jax_backend, params, problem.data)[0]
+
+    params = tree_map(jax_backend.asarray, problem.params)
+    return tree_map(jax_backend.to_numpy, jax.grad(value)(params))
+
+
+def central_differences(backend: Backend, problem: Problem) -> Tree:
+    """The gradient by (f(x + h) − f(x − h)) / 2h, entry by entry; h is ε^(1/3) of the entry."""
+    params = tree_map(lambda leaf: np.array(leaf, dtype=np.float64), problem.params)
+
+    def value() -> float:
+        return float(problem.objective(backend, tree_map(backend.asarray, params), problem.data)[0])
+
+    def difference(leaf: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        slope = np.empty_like(leaf)
+        for place in np.ndindex(leaf.shape):
+            here = leaf[place]
+            step = 6e-6 * max(1.0, abs(here))
+            leaf[place] = here + step
+            above = value()
+            leaf[place] = here - step
+            slope[place] = (above - value()) / (2 * step)
+            leaf[place] = here
+        return slope
+
+    return tree_map(difference, params)
+
+
+def compare(label: str, found: Tree, reference: Tree, tolerance: float) -> list[Row]:
+    """One row for each array of parameters."""
+    rows = []
+    for name, ours, theirs in zip(names(found), leaves(found), leaves(reference), strict=True):
+        error = np.abs(ours - theirs)
+        worst = np.unravel_index(np.argmax(error), error.shape)
+        absolute = float(error[worst])
+        relative = absolute / max(float(np.abs(theirs).max()), 1e-12)
+        # Not ``>``: an error that is not a number must not pass.
+        passed = bool(relative <= tolerance)
+        place = tuple(int(i) for i in worst)
+        rows.append(Row(label + name, absolute, relative, place, passed))
+    return rows

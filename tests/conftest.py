@@ -1,0 +1,52 @@
+"""The ``backend`` fixture, and ``--require-backend``."""
+
+from __future__ import annotations
+
+import os
+
+# Before JAX starts: two CPU devices, so that what belongs on the second one can be told apart.
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+
+import pytest
+
+from tests.backends import CASES, problem
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--require-backend",
+        action="append",
+        default=[],
+        metavar="NAME",
+        choices=sorted(CASES),
+        help="fail, rather than skip, where this backend cannot run; may be given several times",
+    )
+
+
+def pytest_generate_tests(metafunc):
+    if "backend" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("backends")
+    chosen = marker.args if marker else tuple(CASES)
+    metafunc.parametrize("backend", chosen, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def backend(request):
+    """A backend of the table; skips where this machine lacks it, fails where it is required."""
+    return usable(request.config, request.param)
+
+
+@pytest.fixture(scope="session")
+def required(request):
+    """Names that must not be skipped."""
+    return request.config.getoption("--require-backend")
+
+
+def usable(config, name):
+    why = problem(name)
+    if why and name in config.getoption("--require-backend"):
+        pytest.fail(f"--require-backend {name}: {why}")
+    if why:
+        pytest.skip(why)
+    return CASES[name].make()
