@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -139,7 +140,7 @@ class Backend:
         """
         outputs = []
         for i in range(xs[0].shape[0]):
-            state, output = step(state, tree_map(lambda x: x[i, ...], xs))  
+            state, output = step(state, tree_map(functools.partial(_take_row, i), xs))
             outputs.append(output)
         return state, self.xp.stack(outputs)
 
@@ -160,6 +161,10 @@ class Backend:
         from accelml.selection import get_backend
 
         return get_backend, (self.name, self.device)
+
+
+def _take_row(i: int, x: Array) -> Array:
+    return x[i, ...]
 
 
 def normal_device(device: str) -> str:

@@ -189,7 +189,7 @@ def central_differences(backend: Backend, problem: Problem) -> Tree:
     def difference(leaf: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         slope = np.empty_like(leaf)
         for place in np.ndindex(leaf.shape):
-            here = leaf[place]
+            here = float(leaf[place])
             step = 6e-6 * max(1.0, abs(here))
             leaf[place] = here + step
             above = value()

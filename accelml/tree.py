@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,12 @@ def leaves(tree: Tree) -> Iterator[Array]:
             yield from leaves(branch)
     else:
         yield tree
+
+
+def like_leaves(tree: Tree, parts: Iterable[Array]) -> Tree:
+    """A tree of the same form as ``tree``, of other arrays."""
+    rest = iter(parts)
+    return tree_map(lambda _: next(rest), tree)
 
 
 def names(tree: Tree, prefix: str = "") -> Iterator[str]:

@@ -34,4 +34,5 @@ class NumbaBackend(NumpyBackend):
 
     def __init__(self, device: str | None = None) -> None:
         super().__init__(device)
-        import accelml_numba.kernels  # noqa: F401  (registers the overrides)
+        import accelml_numba.objectives
+        import accelml_numba.optimize  # noqa: F401  (both register their overrides)

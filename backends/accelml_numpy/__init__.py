@@ -26,7 +26,8 @@ class NumpyBackend(Backend):
 
     def __init__(self, device: str | None = None) -> None:
         super().__init__(device)
-        import accelml_numpy.kernels  # noqa: F401  (registers the overrides)
+        import accelml_numpy.objectives
+        import accelml_numpy.optimize  # noqa: F401  (both register their overrides)
 
     def context(self) -> contextlib.AbstractContextManager[Any]:
         """No floating-point warnings: what is not finite is a status that the solver reports."""

@@ -1,0 +1,32 @@
+"""How kernels are compiled: cached on disk where that is possible."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Compile at the first call, and keep the machine code on disk for the next process.
+
+    Serial: these loops stand between matrix products, and a parallel region that takes turns with
+    a threaded BLAS costs ten times what it saves.
+    """
+    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "reassoc"}}
+    try:
+        kernel: F = numba.njit(cache=True, **options)(function)
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        warnings.warn(
+            f"Numba finds no folder to keep its compiled kernels in ({error}); they are compiled "
+            "anew in every process. Set NUMBA_CACHE_DIR to a folder that can be written.",
+            stacklevel=2,
+        )
+        kernel = numba.njit(**options)(function)
+    return kernel
