@@ -181,4 +181,4 @@ def report(results: list[Result], *, solver: str, tol: float, max_iter: int, dty
             f"{worst:.1e}, tol={tol:.1e}. Scale the features, or pass X in float64."
         )
     if message is not None:
-        warnings.warn(message, category, stacklevel=4)
+        warnings.warn(message, category, stacklevel=3)

@@ -181,18 +181,24 @@ class MLPBase(BackendEstimator):
         rows = np.arange(len(labels), dtype=np.int32)
         if not self.early_stopping:
             return rows, rows[:0]
-        training, validation = train_test_split(
-            rows,
-            test_size=self.validation_fraction,
-            stratify=labels,
-            random_state=int(self._generator.integers(2**31)),
-        )
-        if len(validation) < 2 or not weights[validation].any():
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {len(rows)} rows leaves too "
-                "few to validate on; raise it, or set early_stopping=False."
+        try:
+            training, validation = train_test_split(
+                rows,
+                test_size=self.validation_fraction,
+                stratify=labels,
+                random_state=int(self._generator.integers(2**31)),
             )
+        except ValueError as error:
+            raise ValueError(self._too_few(len(rows), str(error))) from error
+        if len(validation) < 2 or not weights[validation].any():
+            raise ValueError(self._too_few(len(rows), f"{len(validation)} with a weight"))
         return training, validation
+
+    def _too_few(self, rows: int, reason: str) -> str:
+        return (
+            f"validation_fraction={self.validation_fraction} of {rows} rows leaves too few to "
+            f"validate on ({reason}); raise it, or set early_stopping=False."
+        )
 
     def _epochs(
         self,
@@ -242,14 +248,14 @@ class MLPBase(BackendEstimator):
                     f"max_iter={self.max_iter} epochs were made and training still improved by "
                     f"more than tol={self.tol}.",
                     ConvergenceWarning,
-                    stacklevel=5,
+                    stacklevel=4,
                 )
         except KeyboardInterrupt:
             warnings.warn(
                 f"Training was interrupted; the model is the best of the {self.n_iter_} epochs "
                 "made.",
                 TrainingInterrupted,
-                stacklevel=5,
+                stacklevel=4,
             )
         return best if held_out is not None else learner
 

@@ -21,12 +21,11 @@ class Stop(enum.IntEnum):
     """Why the iterations ended."""
 
     RUNNING = 0
-    GRADIENT = 1
-    VALUE = 2
-    STALLED = 3
-    NOT_FINITE = 4
-    LIMIT = 5
-    INTERRUPTED = 6
+    CONVERGED = 1
+    STALLED = 2
+    NOT_FINITE = 3
+    LIMIT = 4
+    INTERRUPTED = 5
 
 
 class Point(NamedTuple):
@@ -52,11 +51,20 @@ class Solver(Protocol):
         """The next point, the next memory, and whether no way down was found."""
 
 
+class Progress(NamedTuple):
+    """The lowest value and gradient so far, and since when neither has become lower."""
+
+    value: Array  # () float64
+    norm: Array  # () float64
+    idle: Array  # () int32
+
+
 class State(NamedTuple):
     """What one iteration hands to the next."""
 
     point: Point
     memory: Tree
+    progress: Progress
     stop: Array  # () int32, a Stop
     iteration: Array  # () int32
     curve: Array  # (CHUNK,) float64, the value after each iteration of this chunk
@@ -96,7 +104,8 @@ def begin(
     point = evaluator(backend, objective, layout, data)(layout.ravel(xp, params))
     zero = xp.zeros((), dtype=xp.int32)
     curve = xp.zeros((CHUNK,), dtype=xp.float64)
-    return State(point, solver.start(xp, point, settings), zero, zero, curve)
+    progress = Progress(point.value, norm(xp, point.gradient), zero)
+    return State(point, solver.start(xp, point, settings), progress, zero, zero, curve)
 
 
 @kernel(static=("solver", "objective", "layout"))
@@ -111,31 +120,46 @@ def advance(
 
     def step(state: State) -> State:
         point, memory, failed = solver.step(backend, evaluate, state.point, state.memory)
-        decrease = state.point.value - point.value
-        scale = xp.maximum(xp.abs(point.value), xp.ones_like(point.value))
+        progress = look(xp, state.progress, point)
         stop = first_true(
             xp,
             (~xp.isfinite(point.value), Stop.NOT_FINITE),
-            (norm(xp, point.gradient) <= tol, Stop.GRADIENT),
-            (failed, Stop.STALLED),
-            ((decrease >= 0) & (decrease <= VALUE_TOLERANCE * scale), Stop.VALUE),
+            (norm(xp, point.gradient) <= tol, Stop.CONVERGED),
+            (failed | (progress.idle >= PATIENCE), Stop.STALLED),
         )
         curve = xp.where(position == state.iteration % CHUNK, point.value, state.curve)
-        return State(point, memory, stop, state.iteration + 1, curve)
+        return State(point, memory, progress, stop, state.iteration + 1, curve)
 
     def done(state: State) -> Array:
         return (state.stop != int(Stop.RUNNING)) | (state.iteration >= max_iter)
 
     first = norm(xp, state.point.gradient) <= tol
     state = state._replace(
-        stop=xp.where(first, xp.asarray(int(Stop.GRADIENT), dtype=xp.int32), state.stop)
+        stop=xp.where(first, xp.asarray(int(Stop.CONVERGED), dtype=xp.int32), state.stop)
     )
     ended: State = backend.while_loop(step, done, state, CHUNK)
     return ended
 
 
-# As scikit-learn's L-BFGS: 64 units in the last place of the value.
-VALUE_TOLERANCE = 64 * 2.220446049250313e-16
+# Iterations without progress after which rounding errors are all that is left.
+PATIENCE = 10
+
+
+def look(xp: Any, progress: Progress, point: Point) -> Progress:
+    """Whether the value or the gradient is lower than ever, by more than rounding.
+
+    The value alone would not do: near the minimum it is flat to the last digit while the gradient
+    still has half its digits to lose.
+    """
+    size = norm(xp, point.gradient)
+    slack = float(xp.finfo(point.x.dtype).eps) * xp.abs(progress.value)
+    lower = (point.value < progress.value - slack) | (size < progress.norm)
+    idle = xp.where(lower, xp.zeros_like(progress.idle), progress.idle + 1)
+    return Progress(
+        xp.where(lower, xp.minimum(point.value, progress.value), progress.value),
+        xp.where(lower, xp.minimum(size, progress.norm), progress.norm),
+        idle,
+    )
 
 
 def norm(xp: Any, gradient: Array) -> Array:

@@ -66,11 +66,13 @@ def strong_wolfe(
     References
     ----------
     Nocedal, Wright, Numerical Optimization, 2nd ed., 2006, algorithms 3.5 and 3.6, here as one
-    loop: the upper end of the bracket is infinite until one is found.
+    loop: the upper end of the bracket is infinite until one is found. Hager, Zhang, A new conjugate
+    gradient method with guaranteed descent and an efficient line search, SIAM J. Optim. 16, 2005.
     """
     xp = backend.xp
     initial_slope = dot(xp, start.gradient, direction)
     zero = xp.zeros_like(initial_slope)
+    rounding = float(xp.finfo(direction.dtype).eps)
 
     def step(search: Search) -> Search:
         t = search.step
@@ -80,6 +82,9 @@ def strong_wolfe(
         # Written so that a value that is not a number counts as too high.
         decreased = point.value <= start.value + SUFFICIENT_DECREASE * t * initial_slope
         lower = decreased & (point.value < search.low.value)
+        # Where values differ by rounding only, the slopes still tell: Hager and Zhang, 2005.
+        same = point.value <= start.value + rounding * xp.abs(start.value)
+        lower = lower | (same & (trial.slope <= (2 * SUFFICIENT_DECREASE - 1) * initial_slope))
         flat = xp.abs(trial.slope) <= -curvature * initial_slope
         beyond = trial.slope * (search.high.step - search.low.step) >= 0
 

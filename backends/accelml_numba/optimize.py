@@ -78,7 +78,7 @@ def _sgd_step(
         new = [np.empty(x.shape, x.dtype) for _ in range(2)]
         arrays: Any = map(flat, (x, g, v, *new))
         typed: Any = [x.dtype.type(float(setting)) for setting in settings]
-        sgd_array(*arrays, *typed, nesterov)
+        sgd_array(*arrays, *(*typed, nesterov))
         made.append(new)
     new_x, new_v = zip(*made, strict=True)
     return like_leaves(params, new_x), like_leaves(velocity, new_v)

@@ -1,0 +1,170 @@
+"""The same seed gives the same training on every backend, and the real work is done right."""
+
+import numpy as np
+import pytest
+
+from accelml.linear_model import LogisticRegression
+from accelml.neural_network import MLPClassifier
+from tests.backends import CASES, problem
+from tests.data import digits, mnist, table
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """What the generic bodies give on NumPy, by what was trained."""
+    known = {}
+
+    def train(name, make):
+        if name not in known:
+            known[name] = make(CASES["numpy-generic"].make())
+        return known[name]
+
+    return train
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "gd"])
+def test_perceptron_float64_agrees_to_1e_9_over_ten_steps(backend, reference, solver):
+    X, y = digits()
+    X, y = X[:320], y[:320]
+
+    def train(backend):
+        # Ten batches of 32 are the first ten steps.
+        return MLPClassifier(
+            (16, 8), solver=solver, batch_size=32, max_iter=1 if solver != "gd" else 10,
+            random_state=0, alpha=0.1, learning_rate_init=0.01, backend=backend,
+        ).fit(X, y)  # fmt: skip
+
+    expected, model = reference(f"mlp {solver}", train), train(backend)
+    np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-9)
+    for mine, theirs in zip(model.coefs_, expected.coefs_, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
+def test_perceptron_float32_agrees_to_1e_3_after_an_epoch(backend, reference, activation):
+    X, y = digits("float32")
+
+    def train(backend):
+        return MLPClassifier(
+            32, activation=activation, batch_size=64, max_iter=1, random_state=0, backend=backend
+        ).fit(X, y)
+
+    expected, model = reference(f"mlp f4 {activation}", train), train(backend)
+    assert model.coefs_[0].dtype == np.float32
+    np.testing.assert_allclose(model.loss_, expected.loss_, rtol=1e-5)
+    agree = np.mean(model.predict(X) == expected.predict(X))
+    assert agree > 0.995
+
+
+def test_perceptron_with_early_stopping_and_two_classes(backend, reference):
+    X, y = table("breast_cancer")
+
+    def train(backend):
+        return MLPClassifier(
+            8, early_stopping=True, max_iter=10, random_state=0, backend=backend
+        ).fit(X, y)
+
+    expected, model = reference("mlp binary", train), train(backend)
+    np.testing.assert_allclose(model.validation_scores_, expected.validation_scores_)
+    np.testing.assert_allclose(model.predict_proba(X), expected.predict_proba(X), atol=1e-9)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "cg", "gd"])
+@pytest.mark.parametrize("multi_class", ["multinomial", "ovr"])
+def test_logistic_regression_float64_agrees(backend, reference, solver, multi_class):
+    X, y = table("wine")
+
+    def train(backend):
+        return LogisticRegression(
+            solver=solver, multi_class=multi_class, tol=1e-7, max_iter=60, backend=backend
+        ).fit(X, y)
+
+    expected, model = reference(f"logistic {solver} {multi_class}", train), train(backend)
+    np.testing.assert_array_equal(model.n_iter_, expected.n_iter_)
+    np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-6)
+    np.testing.assert_array_equal(model.predict(X), expected.predict(X))
+
+
+def test_logistic_regression_float32_agrees(backend, reference):
+    X, y = digits("float32")
+
+    def train(backend):
+        return LogisticRegression(tol=1e-3, max_iter=200, backend=backend).fit(X, y)
+
+    expected, model = reference("logistic f4", train), train(backend)
+    assert model.coef_.dtype == np.float32
+    np.testing.assert_allclose(model.loss_curve_[-1], expected.loss_curve_[-1], rtol=1e-3)
+    assert np.mean(model.predict(X) == expected.predict(X)) > 0.995
+
+
+def test_inputs_are_left_alone(backend):
+    X, y = digits("float32")
+    X, y = X[:200].copy(), y[:200].copy()
+    kept = X.copy(), y.copy()
+    for model in (LogisticRegression(max_iter=3), MLPClassifier(4, max_iter=2)):
+        model.set_params(backend=backend).fit(X, y, np.ones(len(y)))
+        model.predict(X)
+        np.testing.assert_array_equal(X, kept[0])
+        np.testing.assert_array_equal(y, kept[1])
+
+
+REAL = ("numpy", "numba", "jax", "jax-gpu", "cupy")
+
+
+@pytest.fixture(scope="module")
+def mnist_scores():
+    return {}
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+@pytest.mark.backends(*REAL)
+def test_perceptron_on_mnist(backend, mnist_scores):
+    """784-256-10, batches of 128, ten epochs: at least 97.7 %, and within 0.3 points."""
+    X, y, X_test, y_test = mnist()
+    model = MLPClassifier(256, batch_size=128, max_iter=10, random_state=0, backend=backend)
+    model.fit(X, y)
+    score = model.score(X_test, y_test)
+    mnist_scores[backend] = score, model.loss_curve_[0]
+    assert score >= 0.977
+    scores, first_losses = zip(*mnist_scores.values(), strict=True)
+    assert max(scores) - min(scores) <= 0.003
+    np.testing.assert_allclose(first_losses, first_losses[0], rtol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def scikit_learns_loss():
+    """scikit-learn's own loss on MNIST at tol=1e-5, reached with its second BLAS held back."""
+    from sklearn.linear_model import LogisticRegression as Reference
+    from threadpoolctl import threadpool_limits
+
+    X, y, _, _ = mnist()
+    with threadpool_limits(limits=1, user_api="blas"):
+        model = Reference(tol=1e-5, max_iter=3000).fit(X, y)
+    return objective(model, X, y)
+
+
+def objective(model, X, y):
+    scores = X @ model.coef_.T.astype(np.float64) + model.intercept_
+    scores -= scores.max(axis=1, keepdims=True)
+    log_likelihood = scores[np.arange(len(y)), y] - np.log(np.exp(scores).sum(axis=1))
+    return -log_likelihood.mean() + (model.coef_.astype(np.float64) ** 2).sum() / 2 / len(y)
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+@pytest.mark.backends(*REAL)
+def test_logistic_regression_on_mnist(backend, scikit_learns_loss):
+    """C=1, inputs in [0, 1]: at least 92.4 %, and scikit-learn's loss at the same tolerance."""
+    X, y, X_test, y_test = mnist()
+    model = LogisticRegression(tol=1e-5, max_iter=1000, backend=backend).fit(X, y)
+    assert model.n_iter_[0] < 1000
+    assert model.score(X_test, y_test) >= 0.924
+    assert objective(model, X, y) == pytest.approx(scikit_learns_loss, rel=1e-4)
+
+
+def test_every_backend_of_the_real_work_is_in_the_table():
+    assert set(REAL) <= set(CASES)
+    assert not problem("numpy")

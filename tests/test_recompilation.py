@@ -1,0 +1,87 @@
+"""A second fit of the same shapes compiles nothing, whatever the numbers are."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+from accelml.linear_model import LogisticRegression
+from accelml.neural_network import MLPClassifier
+from tests.backends import problem
+from tests.data import digits
+
+pytestmark = [
+    pytest.mark.skipif(bool(problem("jax")), reason=problem("jax")),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
+
+
+@contextlib.contextmanager
+def compilations():
+    """Count what XLA compiles in a ``with`` block."""
+    import jax
+
+    events = []
+
+    def listen(event, duration, **_):
+        if event == "/jax/core/compile/backend_compile_duration":
+            events.append(duration)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        yield events
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+
+
+FITS = [
+    (
+        LogisticRegression(max_iter=12),
+        [{"tol": 1e-2}, {"C": 0.1}, {"max_iter": 25}, {"class_weight": "balanced"}],
+    ),
+    (
+        LogisticRegression(solver="gd", learning_rate=0.01, max_iter=12),
+        [{"learning_rate": 0.5}, {"tol": 0.1}, {"max_iter": 31}],
+    ),
+    (
+        MLPClassifier(8, max_iter=3),
+        [
+            {"learning_rate_init": 0.1},
+            {"alpha": 1.0},
+            {"tol": 1.0},
+            {"max_iter": 5},
+            {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3},
+            {"random_state": 3},
+        ],
+    ),
+    (
+        MLPClassifier(8, solver="sgd", early_stopping=True, max_iter=3),
+        [{"learning_rate_init": 0.1, "momentum": 0.5}, {"learning_rate": "adaptive"}],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "changes"), FITS, ids=lambda part: str(part) if not isinstance(part, list) else ""
+)
+def test_a_second_fit_compiles_nothing(model, changes):
+    X, y = digits("float32")
+    X, y = X[:400], y[:400]
+    model.set_params(backend="jax").fit(X, y)
+    model.predict(X)
+    with compilations() as events:
+        for change in [{}, *changes]:
+            model.set_params(**change).fit(X, y)
+            model.predict(X)
+        again = model.fit(np.ascontiguousarray(X[::-1]), y)
+        again.predict(X)
+    assert events == []
+
+
+def test_other_shapes_do_compile():
+    """The counter counts."""
+    X, y = digits("float32")
+    model = MLPClassifier(7, max_iter=1, backend="jax").fit(X[:300], y[:300])
+    with compilations() as events:
+        model.fit(X[:301], y[:301])
+    assert events
