@@ -110,6 +110,21 @@ def test_inputs_are_left_alone(backend):
         np.testing.assert_array_equal(y, kept[1])
 
 
+@pytest.mark.mnist
+def test_perceptron_float64_agrees_to_1e_9_over_ten_steps_on_mnist(backend, reference):
+    X, y, _, _ = mnist()
+    X, y = X[:1280].astype(np.float64), y[:1280]
+
+    def train(backend):
+        return MLPClassifier(256, batch_size=128, max_iter=1, random_state=0, backend=backend).fit(
+            X, y
+        )
+
+    expected, model = reference("mlp mnist f8", train), train(backend)
+    np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-9)
+    np.testing.assert_allclose(model.coefs_[0], expected.coefs_[0], rtol=1e-9, atol=1e-12)
+
+
 REAL = ("numpy", "numba", "jax", "jax-gpu", "cupy")
 
 

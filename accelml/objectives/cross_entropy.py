@@ -70,8 +70,9 @@ def logistic_cross_entropy(
     xp = backend.xp
     target = xp.astype(xp.reshape(labels, scores.shape), scores.dtype)
     e = xp.exp(-xp.abs(scores))
-    softplus = xp.maximum(scores, xp.zeros_like(scores)) + xp.log1p(e)
-    losses = xp.sum(softplus - target * scores, axis=1)
+    # Exactly zero where the answer is right, so that the logarithm keeps its digits.
+    margin = xp.maximum(scores, xp.zeros_like(scores)) - target * scores
+    losses = xp.sum(margin + xp.log1p(e), axis=1)
     probabilities = xp.where(scores >= 0, 1 / (1 + e), e / (1 + e))
     delta = weights[:, None] * (probabilities - target)
     return CrossEntropy(xp.sum(weights * losses, dtype=xp.float64), delta)

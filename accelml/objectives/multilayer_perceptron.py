@@ -107,8 +107,9 @@ class MultilayerPerceptron:
         total, delta = loss(backend, activations[-1], batch.labels, batch.weights)
         gradient = backward(backend, self.activation, params, activations, delta)
 
-        # An empty batch (all padding) has loss 0 and leaves the parameters to L2 alone.
-        weight = xp.maximum(xp.sum(batch.weights, dtype=xp.float64), xp.asarray(1e-300))
+        # A batch without weight has no loss and leaves the parameters to L2 alone.
+        weight = xp.sum(batch.weights, dtype=xp.float64)
+        weight = xp.where(weight > 0, weight, xp.ones_like(weight))
         scale = xp.astype(1 / weight, params[0].weights.dtype)
         decay = xp.astype(alpha, params[0].weights.dtype)
         square = sum(xp.sum(layer.weights * layer.weights, dtype=xp.float64) for layer in params)

@@ -83,7 +83,7 @@ def strong_wolfe(
         decreased = point.value <= start.value + SUFFICIENT_DECREASE * t * initial_slope
         lower = decreased & (point.value < search.low.value)
         # Where values differ by rounding only, the slopes still tell: Hager and Zhang, 2005.
-        same = point.value <= start.value + rounding * xp.abs(start.value)
+        same = xp.abs(point.value - start.value) <= rounding * xp.abs(start.value)
         lower = lower | (same & (trial.slope <= (2 * SUFFICIENT_DECREASE - 1) * initial_slope))
         flat = xp.abs(trial.slope) <= -curvature * initial_slope
         beyond = trial.slope * (search.high.step - search.low.step) >= 0

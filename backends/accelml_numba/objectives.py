@@ -64,9 +64,9 @@ def logistic_rows(scores: Floats, labels: Floats, weights: Floats, delta: Floats
         for j in range(k):
             score = scores[i, j]
             e = np.exp(-abs(score))
-            softplus = max(score, 0.0) + math.log1p(e)
+            margin = max(score, 0.0) - labels[i, j] * score
             probability = one / (one + e) if score >= 0 else e / (one + e)
-            total += weight * (softplus - labels[i, j] * score)
+            total += weight * (margin + math.log1p(e))
             delta[i, j] = weight * (probability - labels[i, j])
     return total
 

@@ -1,0 +1,104 @@
+// Cross-entropy and its gradient by the scores, reading each row of scores from memory once.
+//
+// A row is shared by blockDim.x neighbouring threads, its lanes: a power of two, at most a warp, so
+// that a row of ten classes does not leave half a warp idle. Lanes combine what they found by
+// shuffles, in an order that does not depend on timing: the same input gives the same bits.
+
+constexpr unsigned whole_warp = 0xffffffff;
+
+template <typename T>
+__device__ T sum_over_lanes(T value)
+{
+    for (int offset = blockDim.x / 2; offset > 0; offset /= 2)
+        value += __shfl_xor_sync(whole_warp, value, offset);
+    return value;
+}
+
+template <typename T>
+__device__ T largest_over_lanes(T value)
+{
+    for (int offset = blockDim.x / 2; offset > 0; offset /= 2) {
+        const T other = __shfl_xor_sync(whole_warp, value, offset);
+        value = other > value ? other : value;
+    }
+    return value;
+}
+
+// The row that a thread works on. Threads past the last row have no columns, but stay to the end:
+// a shuffle needs the whole warp.
+struct Row {
+    long long number;
+    long long start;
+    long long columns;
+    bool exists;
+
+    __device__ Row(long long rows, long long classes)
+    {
+        number = static_cast<long long>(blockIdx.x) * blockDim.y + threadIdx.y;
+        exists = number < rows;
+        number = exists ? number : 0;
+        start = number * classes;
+        columns = exists ? classes : 0;
+    }
+};
+
+template <typename T, typename Label>
+__global__ void softmax_cross_entropy(
+    const T* scores, const Label* labels, const T* weights, double* losses, T* delta,
+    long long rows, long long classes)
+{
+    const Row row(rows, classes);
+    const T* s = scores + row.start;
+    T* d = delta + row.start;
+    const long long label = labels[row.number];
+    const T weight = weights[row.number];
+
+    T highest = s[0];
+    for (long long k = threadIdx.x; k < row.columns; k += blockDim.x)
+        highest = s[k] > highest ? s[k] : highest;
+    highest = largest_over_lanes(highest);
+
+    // The label is compared and never used as an index, so a wrong one cannot read out of bounds.
+    // The product with zero keeps a row with an infinite score "not a number", as it must be.
+    T partition = 0;
+    T target = 0;
+    for (long long k = threadIdx.x; k < row.columns; k += blockDim.x) {
+        const T shifted = s[k] - highest;
+        d[k] = exp(shifted);
+        partition += d[k];
+        target += static_cast<T>(k == label) * shifted;
+    }
+    partition = sum_over_lanes(partition);
+    target = sum_over_lanes(target);
+
+    for (long long k = threadIdx.x; k < row.columns; k += blockDim.x)
+        d[k] = weight * (d[k] / partition - static_cast<T>(k == label));
+    if (row.exists && threadIdx.x == 0) {
+        const double loss = log(static_cast<double>(partition)) - static_cast<double>(target);
+        losses[row.number] = static_cast<double>(weight) * loss;
+    }
+}
+
+template <typename T, typename Label>
+__global__ void logistic_cross_entropy(
+    const T* scores, const Label* labels, const T* weights, double* losses, T* delta,
+    long long rows, long long classes)
+{
+    const Row row(rows, classes);
+    const T weight = weights[row.number];
+
+    double loss = 0;
+    for (long long k = threadIdx.x; k < row.columns; k += blockDim.x) {
+        const T s = scores[row.start + k];
+        const T target = static_cast<T>(labels[row.start + k]);
+        const T e = exp(-fabs(s));
+        // Exactly zero where the answer is right, so that the logarithm keeps its digits.
+        const T margin = (s > 0 ? s : T(0)) - target * s;
+        loss += static_cast<double>(margin + log1p(e));
+        const T probability = (s >= 0 ? T(1) : e) / (1 + e);
+        delta[row.start + k] = weight * (probability - target);
+    }
+    loss = sum_over_lanes(loss);
+    if (row.exists && threadIdx.x == 0)
+        losses[row.number] = static_cast<double>(weight) * loss;
+}
