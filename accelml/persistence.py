@@ -94,17 +94,14 @@ def save_model(
             f"{error}, which a model file cannot hold: set it to a number, a string, or None "
             "(estimator.set_params, or a new fit) before save_model"
         ) from None
-    header = {
-        "estimator": described,
-        "notes": dict(notes or {}),
-        "numpy": np.__version__,
-        "sha256": checksum(tensors),
-    }
+    content = {"estimator": described, "notes": dict(notes or {}), "numpy": np.__version__}
+    header = json.dumps(content, allow_nan=False)
     metadata = {
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
         "accelml_version": __version__,
-        "header": json.dumps(header, allow_nan=False),
+        "header": header,
+        "sha256": checksum(header, tensors),
     }
     from safetensors.numpy import save
 
@@ -145,8 +142,6 @@ def load_model(
         get_backend(backend, device)
     header, tensors = _read(Path(path))
     try:
-        if header.get("sha256") != checksum(tensors):
-            raise Malformed("its tensors are not those that were saved (the checksum differs)")
         estimator = _rebuild(header["estimator"], tensors, backend, device)
         unused = set(tensors) - tensors.used
         if unused:
@@ -292,29 +287,32 @@ def _read(path: Path) -> tuple[dict[str, Any], UsedTensors]:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise ModelFileError(
-                    f"{path}: a safetensors file, but not a model that accelml wrote; train one "
-                    "with 'accelml train --out', or write one with accelml.persistence.save_model"
-                )
-            _check_version(path, metadata)
+            _check_format(path, metadata)
             names = list(file.keys())
             tensors = UsedTensors({name: file.get_tensor(name) for name in names})
-    except SafetensorError as error:
+    except (SafetensorError, TypeError, KeyError) as error:
         raise ModelFileError(
             f"{path}: not a model file, or a truncated one ({error}); copy it again from where it "
             "was made, or write a new one with accelml.persistence.save_model"
         ) from error
+    text = metadata.get("header", "")
     try:
-        header = json.loads(metadata.get("header", ""))
+        header = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _damaged(path, Malformed(f"its JSON header does not parse ({error})")) from error
     if not isinstance(header, dict):
         raise _damaged(path, Malformed("its JSON header is not an object"))
+    if metadata.get("sha256") != checksum(text, tensors):
+        raise _damaged(path, Malformed("it is not what was saved (the checksum differs)"))
     return {**header, "accelml_version": metadata.get("accelml_version", "unknown")}, tensors
 
 
-def _check_version(path: Path, metadata: Mapping[str, str]) -> None:
+def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
+    if metadata.get("format") != FORMAT:
+        raise ModelFileError(
+            f"{path}: a safetensors file, but not a model that accelml wrote; train one with "
+            "'accelml train --out', or write one with accelml.persistence.save_model"
+        )
     version = metadata.get("format_version", "")
     if version != str(FORMAT_VERSION):
         raise ModelFileError(
@@ -331,9 +329,9 @@ def _damaged(path: str | os.PathLike[str], error: Malformed) -> ModelFileError:
     )
 
 
-def checksum(tensors: Mapping[str, np.ndarray[Any, Any]]) -> str:
-    """SHA-256 of all tensors, with their names, in the order of the names."""
-    digest = hashlib.sha256()
+def checksum(header: str, tensors: Mapping[str, np.ndarray[Any, Any]]) -> str:
+    """SHA-256 of the header and of all tensors with their names, in the order of the names."""
+    digest = hashlib.sha256(header.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode() + b"\0" + tensor.tobytes())
     return digest.hexdigest()

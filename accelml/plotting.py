@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from accelml.persistence import write_whole
 
@@ -71,6 +71,8 @@ def plot_learning_curves(
         raise ValueError("curves has no values to draw; train for an epoch at least")
     if ax is None:
         ax = Figure(figsize=(6, 4), layout="constrained").subplots()
+    # Wide under narrow only helps where lines lie on one another, and for a few of them.
+    widest = 1.6 + 1.4 * (len(curves) - 1) if len(curves) <= 4 else 1.6
     styles = zip(itertools.cycle(COLORS), itertools.cycle(DASHES), itertools.cycle(MARKERS))
     for place, ((name, values), style) in enumerate(zip(curves.items(), styles, strict=False)):
         positions = list(range(1, len(values) + 1)) if x is None else list(x.get(name, ()))
@@ -79,15 +81,17 @@ def plot_learning_curves(
                 f"x[{name!r}] has {len(positions)} values, and its curve {len(values)}"
             )
         color, dashes, marker = style
-        step = max(1, len(values) // 8)
+        is_long = len(values) >= 2 * len(curves)
+        step = max(len(curves), len(values) // 8) if is_long else 1
         ax.plot(
             positions, list(values), label=name, color=color, linestyle=dashes, marker=marker,
-            linewidth=1.6 + 1.4 * max(0, min(len(curves), 4) - 1 - place), markersize=6,
+            linewidth=max(1.6, widest - 1.4 * place), markersize=6,
             markevery=(place * step // max(1, len(curves)) % step, step), markerfacecolor="white",
         )  # fmt: skip
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
-    ax.set_yscale(y_scale)
+    if y_scale == "log":
+        _log_axis(ax, "y")
     if x is None:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.grid(alpha=0.3)
@@ -95,6 +99,17 @@ def plot_learning_curves(
     if len(curves) > 1:
         ax.legend(frameon=False, ncols=1 + len(curves) // 6, handlelength=4)
     return ax
+
+
+def _log_axis(ax: Axes, which: Literal["x", "y"]) -> None:
+    """A logarithmic axis with plain numbers: 0.5, 1, 2, 5, 10."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ax.set(**{f"{which}scale": "log"})
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def training_figure(estimator: Any, *, title: str = "") -> Figure:
@@ -172,7 +187,10 @@ def comparison_figure(
         curves, ax=right, x=seconds, x_label="seconds since the start, compilation included",
         y_label="", y_scale="log",
     )  # fmt: skip
-    right.set_xscale("log")
+    _log_axis(right, "x")
+    legend = right.get_legend()
+    if legend is not None:  # the one on the left serves both
+        legend.remove()
     right.set_title("By the clock: what a backend costs and gains", fontsize="medium")
     figure.suptitle(title)
     return figure

@@ -60,11 +60,16 @@ def backend_class(name: str) -> type[Backend]:
 
 @functools.cache
 def backend_status(name: str) -> Status:
-    """Whether a backend works on this machine, asked once a process."""
+    """Whether a backend works on this machine, asked once a process; never raises."""
     try:
         return backend_class(name).status()
     except BackendUnavailable as error:
         return Status(problem=str(error), remedy="reinstall the package that provides it")
+    except Exception as error:  # a plug-in of somebody else's must not take the others down
+        return Status(
+            problem=f"its status() fails with {type(error).__name__}: {error}",
+            remedy="report this to the package that provides it",
+        )
 
 
 def get_backend(name: str, device: str | None = None) -> Backend:
@@ -255,7 +260,7 @@ def automatic(owned: Backend | None, device: str | None, work: float) -> tuple[B
 
 # Measured on two CPU cores: JAX spends one to two seconds compiling a fit, which MNIST-sized work
 # (4e9 an epoch) wins back in a few epochs and small tables never do.
-AUTO_THRESHOLDS: tuple[tuple[str, float], ...] = (("jax", 1e11), ("numpy", 0.0))
+AUTO_THRESHOLDS: tuple[tuple[str, float], ...] = (("jax", 1e11),)
 
 
 def refuse_foreign_device(X: Any, owned: Backend | None, chosen: Backend) -> None:

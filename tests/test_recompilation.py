@@ -78,6 +78,19 @@ def test_a_second_fit_compiles_nothing(model, changes):
     assert events == []
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_every_epoch_of_a_first_fit_is_one_program(solver):
+    X, y = digits("float32")
+
+    def count(rows, epochs):
+        with compilations() as events:
+            MLPClassifier(6, solver=solver, max_iter=epochs, backend="jax").fit(X[:rows], y[:rows])
+        return len(events)
+
+    count(310, 1)  # what does not depend on the shape
+    assert count(320, 4) == count(330, 1)
+
+
 def test_other_shapes_do_compile():
     """The counter counts."""
     X, y = digits("float32")

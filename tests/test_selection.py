@@ -164,7 +164,7 @@ def test_an_array_of_another_library_on_another_device_is_refused():
 def test_auto_picks_by_the_work_and_says_why():
     small = fitted(backend="auto")
     assert small.backend_ == "numpy"
-    assert "multiply-adds" in small.backend_.reason
+    assert "few" in small.backend_.reason
     backend, choice = selection.resolve("auto", None, X, work=1e13)
     assert backend.name == choice == "jax"
     assert "1.0e+13" in choice.reason
@@ -205,6 +205,21 @@ def test_a_broken_plugin_is_unavailable_and_harms_nobody_else(monkeypatch):
             accelml.get_backend("broken")
         assert selection.owner(object()) is None
         assert fitted().backend_ == "numpy"
+    finally:
+        selection.backend_status.cache_clear()
+
+
+def test_a_plugin_whose_status_fails_is_unavailable(monkeypatch):
+    class Failing(GenericBackend):
+        @classmethod
+        def status(cls):
+            raise RuntimeError("the driver is upset")
+
+    monkeypatch.setattr(selection, "backend_class", lambda name: Failing)
+    selection.backend_status.cache_clear()
+    try:
+        assert "the driver is upset" in selection.backend_status("numba").problem
+        assert accelml.available_backends() == []
     finally:
         selection.backend_status.cache_clear()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from collections.abc import Iterator
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -112,6 +112,8 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
     True
     """
 
+    classes_: Any
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "C": [Interval(Real, 0, None, closed="right")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -190,16 +192,15 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
             X = self._check_X(session, X, reset=True)
             y = check_labels(X.shape[0], y)
             weights = check_weights(sample_weight, self.class_weight, y, np.float64)
-            previous = getattr(self, "classes_", None)
-            self.classes_, labels = np.unique(y, return_inverse=True)
-            if len(self.classes_) < 2:
+            classes, labels = np.unique(y, return_inverse=True)
+            if len(classes) < 2:
                 raise ValueError(
-                    f"y has one class only ({self.classes_[0]!r}); {type(self).__name__} needs "
-                    "samples of at least two classes."
+                    f"y has one class only ({classes[0]!r}); {type(self).__name__} needs samples "
+                    "of at least two classes."
                 )
-            count = len(self.classes_)
+            count = len(classes)
             scores = 1 if count == 2 else count
-            same = previous is not None and np.array_equal(previous, self.classes_)
+            same = hasattr(self, "classes_") and np.array_equal(classes, self.classes_)
             coef, intercept = self._start(X.shape[1], scores, warm=self.warm_start and same)
             problems = make_problems(
                 labels,
@@ -227,6 +228,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
                 results, solver=self.solver, tol=self.tol, max_iter=self.max_iter,
                 dtype=str(X.dtype),
             )  # fmt: skip
+            self.classes_ = classes
             self._store(backend, results, scores)
         return self
 

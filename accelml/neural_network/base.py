@@ -160,7 +160,8 @@ class MLPBase(BackendEstimator):
         if incremental and goes_on and getattr(self, "_memory", None) is not None:
             memory = tree_map(backend.asarray, self._memory)
         else:
-            memory = rule.start(backend.xp, params)
+            # Committed to the device like the parameters: JAX would compile the second epoch anew.
+            memory = tree_map(backend.asarray, rule.start(backend.xp, params))
             self._learning_rate = self.learning_rate_init
         data = Batch(X, backend.asarray(labels), backend.asarray(weights, X.dtype))
         title = f"{type(self).__name__} on {session.choice} ({session.choice.reason})"

@@ -1,0 +1,5 @@
+"""Preprocessing of features."""
+
+from accelml.preprocessing.pixel_scaler import PixelScaler
+
+__all__ = ["PixelScaler"]
