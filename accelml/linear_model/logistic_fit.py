@@ -170,6 +170,11 @@ def report(results: list[Result], *, solver: str, tol: float, max_iter: int, dty
     if Stop.INTERRUPTED in stops:
         message = "Training was interrupted; the model is the best found so far."
         category = TrainingInterrupted
+    elif Stop.LIMIT in stops and any(result.curve[-1] > result.curve[0] for result in results):
+        message = (
+            f"solver={solver!r} ends at a higher loss than it began with, after max_iter={max_iter}"
+            " iterations; lower learning_rate, or leave it at 'auto'."
+        )
     elif Stop.LIMIT in stops:
         message = (
             f"solver={solver!r} did not converge within max_iter={max_iter}: the gradient has "

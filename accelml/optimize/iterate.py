@@ -154,7 +154,9 @@ def look(xp: Any, progress: Progress, point: Point) -> Progress:
     size = norm(xp, point.gradient)
     slack = float(xp.finfo(point.x.dtype).eps) * xp.abs(progress.value)
     lower = (point.value < progress.value - slack) | (size < progress.norm)
-    idle = xp.where(lower, xp.zeros_like(progress.idle), progress.idle + 1)
+    # A value that rises is not at rest: gradient descent by too long a step goes on to overflow.
+    moves = lower | (point.value > progress.value + 100 * slack)
+    idle = xp.where(moves, xp.zeros_like(progress.idle), progress.idle + 1)
     return Progress(
         xp.where(lower, xp.minimum(point.value, progress.value), progress.value),
         xp.where(lower, xp.minimum(size, progress.norm), progress.norm),

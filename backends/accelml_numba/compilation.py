@@ -17,7 +17,8 @@ def compiled(function: F) -> F:
     Serial: these loops stand between matrix products, and a parallel region that takes turns with
     a threaded BLAS costs ten times what it saves.
     """
-    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "reassoc"}}
+    # Not "reassoc": sums in another order lose the digits that the formulas are written to keep.
+    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
     try:
         kernel: F = numba.njit(cache=True, **options)(function)
     except RuntimeError as error:

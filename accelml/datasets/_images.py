@@ -1,0 +1,90 @@
+"""Load a collection of labelled images, published as MNIST is: four IDX files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelml.datasets._files import read_files
+from accelml.datasets._idx import parse_idx
+from accelml.datasets._verify import RemoteFile
+
+Subset = Literal["train", "test", "all"]
+DataHome = str | os.PathLike[str] | None
+
+
+@dataclass(frozen=True)
+class ImageCollection:
+    """What there is to know about a collection before any of its files is read."""
+
+    description: str
+    target_names: tuple[str, ...] | tuple[int, ...]
+    train: tuple[RemoteFile, RemoteFile]  # images, labels
+    test: tuple[RemoteFile, RemoteFile]
+
+    def files(self, subset: Subset) -> tuple[RemoteFile, ...]:
+        """Images and labels by turns; "all" is the training set, then the test set."""
+        if subset not in get_args(Subset):
+            raise ValueError(f"subset is {subset!r}; pass 'train', 'test' or 'all'.")
+        parts = {"train": self.train, "test": self.test, "all": self.train + self.test}
+        return parts[subset]
+
+
+def load_collection(
+    collection: ImageCollection,
+    subset: Subset,
+    *,
+    return_X_y: bool,
+    as_frame: bool,
+    data_home: DataHome,
+    download_if_missing: bool,
+) -> Any:
+    """Read, verify and parse the files of a subset, and present them as scikit-learn does."""
+    contents = read_files(
+        collection.files(subset), data_home=data_home, download_if_missing=download_if_missing
+    )
+    images = _join([parse_idx(content, ndim=3) for content in contents[0::2]])
+    target = _join([parse_idx(content, ndim=1) for content in contents[1::2]]).astype(np.int64)
+    return _present(collection, images, target, return_X_y=return_X_y, as_frame=as_frame)
+
+
+def _join(parts: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _present(
+    collection: ImageCollection,
+    images: NDArray[np.uint8],
+    target: NDArray[np.int64],
+    *,
+    return_X_y: bool,
+    as_frame: bool,
+) -> Any:
+    X: Any = images.reshape(len(images), -1)
+    y: Any = target
+    feature_names = [f"pixel{i}" for i in range(1, X.shape[1] + 1)]
+    frame = None
+    if as_frame:
+        import pandas as pd
+
+        X = pd.DataFrame(X, columns=feature_names)
+        y = pd.Series(target, name="target")
+        frame = pd.concat([X, y], axis=1)
+    if return_X_y:
+        return X, y
+
+    from sklearn.utils import Bunch
+
+    return Bunch(
+        data=X,
+        target=y,
+        images=images,
+        frame=frame,
+        feature_names=feature_names,
+        target_names=np.array(collection.target_names),
+        DESCR=collection.description,
+    )
