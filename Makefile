@@ -46,5 +46,18 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# On a machine with an NVIDIA GPU: everything, and nothing may be skipped for want of the GPU.
+CUDA ?= $(shell nvidia-smi 2>/dev/null | sed -n 's/.*CUDA Version: \([0-9]*\).*/\1/p')
+
+gpu-check: $(BIN)/python
+	@test -n "$(CUDA)" || { echo "gpu-check: nvidia-smi shows no GPU and no CUDA version; \
+	install the NVIDIA driver, or say which: make gpu-check CUDA=13"; exit 1; }
+	$(PIP) install --quiet --editable ".[all,cuda$(CUDA)]" --group dev
+	nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv
+	$(BIN)/accelml doctor
+	$(PYTEST) --require-backend cupy --require-backend jax-gpu $(ARGS)
+	$(BIN)/accelml demo
+	$(BIN)/python -m benchmarks.mlp_epoch --json benchmarks/results/mlp_epoch-gpu.json
+
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -52,6 +52,18 @@ def load_collection(
     return _present(collection, images, target, return_X_y=return_X_y, as_frame=as_frame)
 
 
+def pixel_names(count: int) -> list[str]:
+    """What the columns are called."""
+    return [f"pixel{i}" for i in range(1, count + 1)]
+
+
+def as_pandas(X: NDArray[np.uint8], y: NDArray[np.int64]) -> tuple[Any, Any]:
+    """The pixels as a data frame and the labels as a series named ``target``."""
+    import pandas as pd
+
+    return pd.DataFrame(X, columns=pixel_names(X.shape[1])), pd.Series(y, name="target")
+
+
 def _join(parts: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -66,14 +78,11 @@ def _present(
 ) -> Any:
     X: Any = images.reshape(len(images), -1)
     y: Any = target
-    feature_names = [f"pixel{i}" for i in range(1, X.shape[1] + 1)]
+    feature_names = pixel_names(X.shape[1])
     frame = None
     if as_frame:
-        import pandas as pd
-
-        X = pd.DataFrame(X, columns=feature_names)
-        y = pd.Series(target, name="target")
-        frame = pd.concat([X, y], axis=1)
+        X, y = as_pandas(X, y)
+        frame = X.assign(target=y)
     if return_X_y:
         return X, y
 

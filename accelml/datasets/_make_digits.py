@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from accelml.datasets._images import as_pandas
 from accelml.datasets._render import CONTROL_POINTS, Distortion, render
 
 Subset = Literal["train", "test"]
@@ -23,7 +24,8 @@ def make_digits(
     image_size: int = 28,
     subset: Subset = "train",
     random_state: RandomState = None,
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    as_frame: bool = False,
+) -> tuple[Any, Any]:
     """Render a set of handwritten digits that looks like MNIST, of any length.
 
     Every image is one of the 1,797 real digits of :func:`load_digits`, enlarged, rotated,
@@ -44,6 +46,9 @@ def make_digits(
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default=None
         Seed of the random choices; the same seed gives the same images. None gives others
         each time.
+    as_frame : bool, default=False
+        Whether to return pandas in place of arrays: a data frame with the columns ``pixel1``,
+        ``pixel2``, ... and a series named ``target``.
 
     Returns
     -------
@@ -80,7 +85,8 @@ def make_digits(
     images, labels = _originals()
     y = random.permutation(np.arange(n_samples, dtype=np.int64) % 10)
     distortion = draw_distortion(random, y, labels, subset)
-    return render(distortion, images, image_size), y
+    X = render(distortion, images, image_size)
+    return as_pandas(X, y) if as_frame else (X, y)
 
 
 def original_indices(labels: NDArray[np.int64], subset: Subset) -> NDArray[np.int64]:

@@ -164,7 +164,7 @@ class MLPBase(BackendEstimator):
             memory = tree_map(backend.asarray, rule.start(backend.xp, params))
             self._learning_rate = self.learning_rate_init
         data = Batch(X, backend.asarray(labels), backend.asarray(weights, X.dtype))
-        title = f"{type(self).__name__} on {session.choice} ({session.choice.reason})"
+        title = f"training on {session.choice} ({session.choice.reason})"
         epochs = 1 if incremental else self.max_iter
         self.n_iter_ = self.n_iter_ if incremental and goes_on else 0
         with progress_bar(title, epochs, shown=bool(self.verbose)) as update:

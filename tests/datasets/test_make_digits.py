@@ -166,3 +166,12 @@ def test_elastic_distortion_is_the_spline_of_its_control_points():
     np.testing.assert_allclose(
         _render._bend(control, basis), basis @ control @ basis.T, rtol=1e-4, atol=1e-5
     )
+
+
+def test_as_frame():
+    X, y = make_digits(20, image_size=8, random_state=0)
+    frame, series = make_digits(20, image_size=8, random_state=0, as_frame=True)
+    assert frame.columns[[0, -1]].tolist() == ["pixel1", "pixel64"]
+    assert series.name == "target"
+    np.testing.assert_array_equal(frame.to_numpy(), X)
+    np.testing.assert_array_equal(series.to_numpy(), y)

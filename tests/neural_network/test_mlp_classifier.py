@@ -305,5 +305,5 @@ def test_progress_is_shown_on_standard_error_only(capfd):
     MLPClassifier(4, max_iter=3, verbose=True).fit(X, y)
     out, err = capfd.readouterr()
     assert out == ""
-    assert "MLPClassifier on numpy" in err
+    assert "training on numpy" in err
     assert "loss" in err
