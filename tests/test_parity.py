@@ -1,5 +1,7 @@
 """The same seed gives the same training on every backend, and the real work is done right."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -11,15 +13,20 @@ from tests.data import digits, mnist, table
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-@pytest.fixture(scope="module")
+# Kept here and not in fixtures: pytest runs all modules for one backend before the next, and so
+# would set up a fixture of the module once for each.
+KNOWN = {}
+MNIST_RUNS = {}
+
+
+@pytest.fixture
 def reference():
     """What the generic bodies give on NumPy, by what was trained."""
-    known = {}
 
     def train(name, make):
-        if name not in known:
-            known[name] = make(CASES["numpy-generic"].make())
-        return known[name]
+        if name not in KNOWN:
+            KNOWN[name] = make(CASES["numpy-generic"].make())
+        return KNOWN[name]
 
     return train
 
@@ -128,28 +135,23 @@ def test_perceptron_float64_agrees_to_1e_9_over_ten_steps_on_mnist(backend, refe
 REAL = ("numpy", "numba", "jax", "jax-gpu", "cupy")
 
 
-@pytest.fixture(scope="module")
-def mnist_scores():
-    return {}
-
-
 @pytest.mark.mnist
 @pytest.mark.slow
 @pytest.mark.backends(*REAL)
-def test_perceptron_on_mnist(backend, mnist_scores):
+def test_perceptron_on_mnist(backend):
     """784-256-10, batches of 128, ten epochs: at least 97.7 %, and within 0.3 points."""
     X, y, X_test, y_test = mnist()
     model = MLPClassifier(256, batch_size=128, max_iter=10, random_state=0, backend=backend)
     model.fit(X, y)
     score = model.score(X_test, y_test)
-    mnist_scores[backend] = score, model.loss_curve_[0]
+    MNIST_RUNS[f"{backend.name} {backend.device}"] = score, model.loss_curve_[0]
     assert score >= 0.977
-    scores, first_losses = zip(*mnist_scores.values(), strict=True)
+    scores, first_losses = zip(*MNIST_RUNS.values(), strict=True)
     assert max(scores) - min(scores) <= 0.003
     np.testing.assert_allclose(first_losses, first_losses[0], rtol=1e-3)
 
 
-@pytest.fixture(scope="module")
+@functools.cache
 def scikit_learns_loss():
     """scikit-learn's own loss on MNIST at tol=1e-5, reached with its second BLAS held back."""
     from sklearn.linear_model import LogisticRegression as Reference
@@ -171,13 +173,13 @@ def objective(model, X, y):
 @pytest.mark.mnist
 @pytest.mark.slow
 @pytest.mark.backends(*REAL)
-def test_logistic_regression_on_mnist(backend, scikit_learns_loss):
+def test_logistic_regression_on_mnist(backend):
     """C=1, inputs in [0, 1]: at least 92.4 %, and scikit-learn's loss at the same tolerance."""
     X, y, X_test, y_test = mnist()
     model = LogisticRegression(tol=1e-5, max_iter=1000, backend=backend).fit(X, y)
     assert model.n_iter_[0] < 1000
     assert model.score(X_test, y_test) >= 0.924
-    assert objective(model, X, y) == pytest.approx(scikit_learns_loss, rel=1e-4)
+    assert objective(model, X, y) == pytest.approx(scikit_learns_loss(), rel=1e-4)
 
 
 def test_every_backend_of_the_real_work_is_in_the_table():
