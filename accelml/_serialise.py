@@ -28,10 +28,10 @@ class Malformed(ValueError):
 
 def named_tuples() -> dict[str, Any]:
     """The ``NamedTuple`` classes that a fitted estimator may hold."""
-    from accelml.objectives.multilayer_perceptron import Layer
+    from accelml.objectives.multilayer_perceptron import Batch, Layer
     from accelml.optimize.adam import Moments
 
-    return {"Layer": Layer, "Moments": Moments}
+    return {"Batch": Batch, "Layer": Layer, "Moments": Moments}
 
 
 def encode(value: Any, place: str, tensors: Tensors) -> JSON:

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from accelml._typing import Array, Tree
 from accelml.backend import Backend
+from accelml.callbacks import CallbackSupportMixin
 from accelml.selection import Choice, owner, resolve
 from accelml.tree import leaves, tree_map
 from accelml.validation import check_X
@@ -40,7 +41,7 @@ class Session:
         return self.owned.asarray(labels)
 
 
-class BackendEstimator(BaseEstimator):
+class BackendEstimator(CallbackSupportMixin, BaseEstimator):
     """An estimator with the parameters ``backend`` and ``device``."""
 
     backend: str | Backend | None
@@ -50,11 +51,26 @@ class BackendEstimator(BaseEstimator):
     def _session(self, X: Any, work: float = 0.0, *, fitting: bool = False) -> Iterator[Session]:
         """Choose the backend, and hold its context for the duration of a call."""
         backend, choice = resolve(self.backend, self.device, X, work)
-        if fitting:
-            self.backend_ = choice
-            self.device_ = backend.device
-        with backend.context():
-            yield Session(backend, choice, owner(X))
+        session = Session(backend, choice, owner(X))
+        with self._unchanged_by_failure(fitting), backend.context():
+            if fitting:
+                self.backend_ = choice
+                self.device_ = backend.device
+            yield session
+
+    @contextlib.contextmanager
+    def _unchanged_by_failure(self, fitting: bool) -> Iterator[None]:
+        """A ``fit`` that raises leaves the estimator as it was, fitted or not."""
+        before = dict(vars(self)) if fitting else {}
+        # Curves are appended to in place.
+        before |= {name: list(value) for name, value in before.items() if type(value) is list}
+        try:
+            yield
+        except BaseException:
+            if fitting:
+                self.__dict__.clear()
+                self.__dict__.update(before)
+            raise
 
     def _check_X(self, session: Session, X: Any, *, reset: bool = False) -> Array:
         return check_X(self, X, backend=session.backend, owned=session.owned, reset=reset)

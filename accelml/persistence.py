@@ -29,6 +29,7 @@ FORMAT_VERSION = 1
 CLASSES = {
     "accelml.linear_model.LogisticRegression": "accelml.linear_model",
     "accelml.neural_network.MLPClassifier": "accelml.neural_network",
+    "accelml.neural_network.MLPRegressor": "accelml.neural_network",
     "accelml.preprocessing.PixelScaler": "accelml.preprocessing",
     "sklearn.pipeline.Pipeline": "sklearn.pipeline",
     "sklearn.preprocessing.StandardScaler": "sklearn.preprocessing",

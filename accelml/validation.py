@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_sample_weight,
+    check_array,
     check_consistent_length,
     column_or_1d,
     validate_data,
@@ -79,13 +80,35 @@ def _check_device_array(estimator: Any, X: Array, *, backend: Backend, reset: bo
     return X
 
 
-def check_labels(X_length: int, y: Any) -> Any:
-    """The class labels on the host, of shape (n,)."""
+def check_labels(X_length: int, y: Any, *, multilabel: bool = False) -> Any:
+    """The class labels on the host, of shape (n,); (n, k) of 0 and 1 if several are allowed."""
     if y is None:
         raise ValueError("This classifier requires y to be passed, but the target y is None.")
-    y = column_or_1d(to_host(y), warn=True)
+    y = to_host(y)
+    if multilabel and type_of_target(y, input_name="y") == "multilabel-indicator":
+        y = np.asarray(y)
+    else:
+        y = column_or_1d(y, warn=True)
     check_finite_labels(y)
     check_classification_targets(y)
+    if len(y) != X_length:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {X_length} rows "
+            f"and y has {len(y)}."
+        )
+    return y
+
+
+def check_targets(X_length: int, y: Any, dtype: Any) -> Any:
+    """The numbers to predict on the host, of shape (n,) or (n, k)."""
+    if y is None:
+        raise ValueError("This regressor requires y to be passed, but the target y is None.")
+    y = check_array(to_host(y), dtype=dtype, ensure_2d=False, input_name="y", ensure_min_features=0)
+    if y.ndim > 2 or y.ndim == 0:
+        raise ValueError(
+            f"y has {y.ndim} dimensions; it must be of shape (n_samples,) or "
+            "(n_samples, n_targets)."
+        )
     if len(y) != X_length:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: X has {X_length} rows "

@@ -217,7 +217,7 @@ def evaluate_cases(rng):
 
 
 @laid_out
-def predict_probability_cases(rng):
+def predict_output_cases(rng):
     for model, sizes, _ in MODELS:
         for n in (9, 1):
             params = network(rng, *sizes)
@@ -266,7 +266,7 @@ KERNEL_CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "accelml.objectives.cross_entropy.softmax": softmax_cases,
     "accelml.objectives.multilayer_perceptron.dense": dense_cases,
     "accelml.objectives.multilayer_perceptron.dense_backward": dense_backward_cases,
-    "accelml.objectives.multilayer_perceptron.predict_probability": predict_probability_cases,
+    "accelml.objectives.multilayer_perceptron.predict_output": predict_output_cases,
     "accelml.objectives.linear_classifier.statistics": statistics_cases,
     "accelml.optimize.adam.adam_step": adam_cases,
     "accelml.optimize.sgd.sgd_step": sgd_cases,

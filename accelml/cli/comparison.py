@@ -25,7 +25,7 @@ TOLERANCE = 1e-3  # of the training loss, relative, between backends in float32
 class TimedMLP(MLPClassifier):
     """A perceptron that notes when each of its epochs ended."""
 
-    def _record(self, loss: float, score: float | None, rows: int) -> None:
+    def _record(self, loss: float, score: tuple[float, float] | None, rows: int) -> None:
         super()._record(loss, score, rows)
         self.__dict__.setdefault("ends_", []).append(time.perf_counter())
 

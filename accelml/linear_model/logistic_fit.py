@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from accelml._typing import Array
 from accelml.backend import Backend
-from accelml.exceptions import DivergenceError, TrainingInterrupted
 from accelml.kernel import kernel
 from accelml.objectives.linear_classifier import Linear, LinearClassifier, Rows
 from accelml.optimize import (
@@ -114,6 +111,7 @@ def solve(
     tol: float,
     max_iter: int,
     update: Update,
+    inspect: Callable[[Linear], bool] | None = None,
 ) -> list[Result]:
     """Minimise one problem after another, up to Ctrl-C.
 
@@ -141,6 +139,7 @@ def solve(
             max_iter=max_iter,
             settings=settings,
             monitor=monitor,
+            inspect=None if inspect is None else uncentered(inspect, rows),
         )
         solved = result.params
         result.params = Linear(solved.weights, solved.bias - rows.center @ solved.weights)
@@ -150,40 +149,11 @@ def solve(
     return results
 
 
+def uncentered(inspect: Callable[[Linear], bool], rows: Rows) -> Callable[[Linear], bool]:
+    """``inspect`` of parameters in terms of ``X`` itself."""
+    return lambda now: inspect(Linear(now.weights, now.bias - rows.center @ now.weights))
+
+
 def shifted(update: Update, made: int) -> Callable[[int, float], None]:
     """A monitor that counts on from the iterations that other problems have made."""
     return lambda iteration, loss: update(made + iteration, loss=loss)
-
-
-def report(results: list[Result], *, solver: str, tol: float, max_iter: int, dtype: Any) -> None:
-    """Raise or warn about what the iterations ended with."""
-    worst = max(result.gradient_norm for result in results)
-    stops = {result.stop for result in results if result.gradient_norm > tol} | {
-        result.stop for result in results if result.stop in {Stop.INTERRUPTED, Stop.NOT_FINITE}
-    }
-    message, category = None, ConvergenceWarning
-    if Stop.NOT_FINITE in stops:
-        raise DivergenceError(
-            f"the loss is not finite with solver={solver!r}; scale X (for example with "
-            "sklearn.preprocessing.StandardScaler), or lower learning_rate"
-        )
-    if Stop.INTERRUPTED in stops:
-        message = "Training was interrupted; the model is the best found so far."
-        category = TrainingInterrupted
-    elif Stop.LIMIT in stops and any(result.curve[-1] > result.curve[0] for result in results):
-        message = (
-            f"solver={solver!r} ends at a higher loss than it began with, after max_iter={max_iter}"
-            " iterations; lower learning_rate, or leave it at 'auto'."
-        )
-    elif Stop.LIMIT in stops:
-        message = (
-            f"solver={solver!r} did not converge within max_iter={max_iter}: the gradient has "
-            f"norm {worst:.1e}, tol={tol:.1e}. Increase max_iter, or scale the features."
-        )
-    elif Stop.STALLED in stops:
-        message = (
-            f"solver={solver!r} can lower the loss no further in {dtype}: the gradient has norm "
-            f"{worst:.1e}, tol={tol:.1e}. Scale the features, or pass X in float64."
-        )
-    if message is not None:
-        warnings.warn(message, category, stacklevel=3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -13,14 +13,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from accelml._typing import Array
 from accelml.backend import Backend
+from accelml.callbacks import FitTasks, with_callbacks
 from accelml.estimator import BackendEstimator, Session, wider
 from accelml.gradcheck import Problem
 from accelml.kernel import kernel
-from accelml.linear_model.logistic_fit import SOLVERS, make_problems, make_rows, report, solve
+from accelml.linear_model.logistic_fit import SOLVERS, make_problems, make_rows, solve
 from accelml.objectives.activations import sigmoid
 from accelml.objectives.cross_entropy import softmax
 from accelml.objectives.linear_classifier import Linear
 from accelml.optimize import Result
+from accelml.optimize.iterate import CHUNK
+from accelml.optimize.report import report
 from accelml.parameters import BACKEND_CONSTRAINTS
 from accelml.progress import progress_bar
 from accelml.validation import check_labels, check_weights
@@ -35,8 +38,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
               + \frac{1}{2 C \sum_i w_i} \sum W^2,
 
     where ℓ is the cross-entropy of the softmax of the scores or, for two classes and for each
-    class against the rest, of the logistic function of one score. The intercepts are never
-    penalised.
+    class against the rest, of the logistic function of one score. The intercepts are not penalised.
 
     Parameters
     ----------
@@ -66,8 +68,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
     warm_start : bool, default=False
         Whether ``fit`` starts from the last solution.
     backend : str or Backend, default=None
-        Which array library computes: "numpy", "numba", "jax", "cupy", "auto", or None for that
-        of ``X``.
+        Which array library computes: by name, "auto", or None for that of ``X``.
     device : str, default=None
         Such as "cpu" or "gpu:0".
 
@@ -160,6 +161,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
         self.backend = backend
         self.device = device
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LogisticRegression:
         """Fit the model.
 
@@ -189,6 +191,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
         work = float(np.prod(shape)) * self.max_iter * 2
         with self._session(X, work, fitting=True) as session:
             backend = session.backend
+            tasks = FitTasks(self, X, y, sample_weight, -(-self.max_iter // CHUNK))
             X = self._check_X(session, X, reset=True)
             y = check_labels(X.shape[0], y)
             weights = check_weights(sample_weight, self.class_weight, y, np.float64)
@@ -223,6 +226,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
                     tol=self.tol,
                     max_iter=self.max_iter,
                     update=update,
+                    inspect=self._reporter(backend, classes, tasks, len(problems)),
                 )
             report(
                 results, solver=self.solver, tol=self.tol, max_iter=self.max_iter,
@@ -230,7 +234,22 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
             )  # fmt: skip
             self.classes_ = classes
             self._store(backend, results, scores)
+            tasks.end()
         return self
+
+    def _reporter(
+        self, backend: Backend, classes: Any, tasks: FitTasks, problems: int
+    ) -> Callable[[Linear], bool] | None:
+        """Tell callbacks of a solution so far; of one class against the rest there is none yet."""
+        if tasks.context is None or problems > 1:
+            return None
+
+        def inspect(now: Linear) -> bool:
+            coef, intercept = backend.to_numpy(now.weights).T, backend.to_numpy(now.bias)
+            solved = {"coef_": coef, "intercept_": intercept, "classes_": classes}
+            return tasks.iteration(lambda: solved)
+
+        return inspect
 
     def _start(self, features: int, scores: int, *, warm: bool) -> tuple[Any, Any]:
         """Weights and intercepts to start from, on the host."""

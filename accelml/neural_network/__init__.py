@@ -1,5 +1,6 @@
 """Neural networks."""
 
 from accelml.neural_network.classifier import MLPClassifier
+from accelml.neural_network.regressor import MLPRegressor
 
-__all__ = ["MLPClassifier"]
+__all__ = ["MLPClassifier", "MLPRegressor"]

@@ -1,35 +1,29 @@
-"""The training that perceptrons share, whatever they predict."""
+"""What perceptrons share, whatever they predict."""
 
 from __future__ import annotations
 
 import itertools
-import warnings
+from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
+from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from accelml._typing import Array, Tree
+from accelml._typing import Array
 from accelml.backend import Backend
-from accelml.estimator import BackendEstimator, Session
-from accelml.exceptions import DivergenceError, TrainingInterrupted
-from accelml.neural_network.training import (
-    Learner,
-    epoch_batches,
-    evaluate,
-    initial_parameters,
-    train_epoch,
-)
+from accelml.callbacks import FitTasks
+from accelml.estimator import Session, wider
+from accelml.gradcheck import Problem
+from accelml.neural_network.epochs import EpochTraining, Reporting
+from accelml.neural_network.training import Learner, initial_parameters
 from accelml.objectives.activations import ACTIVATIONS
-from accelml.objectives.multilayer_perceptron import Batch, Layer, MultilayerPerceptron
-from accelml.optimize import SGD, Adam
-from accelml.optimize.adam import AdamSettings
-from accelml.optimize.sgd import SGDSettings
+from accelml.objectives.multilayer_perceptron import Batch, Layer, Parameters, predict_output
+from accelml.optimize import LBFGS, minimize
+from accelml.optimize.report import report
 from accelml.parameters import BACKEND_CONSTRAINTS, generator_of
-from accelml.progress import Update, progress_bar
+from accelml.progress import progress_bar
 from accelml.tree import tree_map
 
 
@@ -38,24 +32,29 @@ def can_partial_fit(estimator: Any) -> bool:
     return estimator.solver in {"sgd", "adam"}
 
 
-class MLPBase(BackendEstimator):
-    """Parameters, checks and the loop over epochs."""
+class Examples(NamedTuple):
+    """Checked training data: ``X`` on the device, the rest on the host."""
+
+    X: Array  # (n, d)
+    targets: np.ndarray[Any, Any]  # (n,) or (n, k)
+    weights: np.ndarray[Any, Any]  # (n,)
+
+
+class MLPBase(EpochTraining):
+    """Parameters, checks, and what comes before and after training."""
 
     coefs_: list[Any]
     intercepts_: list[Any]
-    n_iter_: int
-    t_: int
-    loss_: float
-    loss_curve_: list[float]
-    best_loss_: Any
-    validation_scores_: Any
-    best_validation_score_: Any
+    hidden_layer_sizes: Any
+    activation: str
+    random_state: Any
+    verbose: Any
     _memory: Any
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS))],
-        "solver": [StrOptions({"adam", "sgd", "gd"})],
+        "solver": [StrOptions({"adam", "sgd", "gd", "lbfgs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
@@ -82,9 +81,21 @@ class MLPBase(BackendEstimator):
         """Units of the output layer."""
         raise NotImplementedError
 
-    def _model(self) -> MultilayerPerceptron:
-        """The objective."""
+    def _examples(self, X: Any, y: Any, sample_weight: Any) -> Examples:
+        """Checked training data; remembers what there is to predict."""
         raise NotImplementedError
+
+    def _gradient_problems(
+        self, backend: Backend, X: Any, y: Any, sample_weight: Any, generator: np.random.Generator
+    ) -> Iterator[Problem]:
+        """What ``accelml.gradcheck`` differentiates."""
+        twin = clone(self)
+        examples = twin._examples(np.asarray(X, dtype=np.float64), y, sample_weight)
+        sizes = [examples.X.shape[1], *twin._hidden(), twin._outputs()]
+        params = initial_parameters(sizes, self.activation, generator)
+        alpha = backend.asarray(self.alpha, backend.xp.float64)
+        data = (tree_map(backend.asarray, Batch(*examples)), alpha)
+        yield Problem("layers", twin._model(), params, data)
 
     def _hidden(self) -> list[int]:
         sizes = self.hidden_layer_sizes
@@ -104,204 +115,162 @@ class MLPBase(BackendEstimator):
         links = sum(a * b for a, b in itertools.pairwise(sizes))
         return 3.0 * shape[0] * links * epochs
 
-    def _rule(self) -> SGD | Adam:
-        if self.solver == "adam":
-            return Adam()
-        return SGD(nesterov=self.solver == "sgd" and self.nesterovs_momentum)
-
-    def _settings(self, backend: Backend, learning_rate: float) -> Tree:
-        if self.solver == "adam":
-            values: Tree = AdamSettings(learning_rate, self.beta_1, self.beta_2, self.epsilon)
-        else:
-            values = SGDSettings(learning_rate, self.momentum if self.solver == "sgd" else 0.0)
-        return tree_map(lambda value: backend.asarray(value, backend.xp.float64), values)
-
-    def _batch_size(self, rows: int) -> int:
-        if self.solver == "gd":
-            return rows
-        if self.batch_size == "auto":
-            return min(200, rows)
-        if self.batch_size > rows:
-            warnings.warn(
-                f"batch_size={self.batch_size} is larger than the {rows} rows to train on, and is "
-                "clipped to that.",
-                stacklevel=4,
+    def _start(self, sizes: list[int], *, goes_on: bool) -> Parameters:
+        """The parameters to start from, on the host."""
+        if not goes_on:
+            self._generator = generator_of(self.random_state)
+            self._forget()
+            return initial_parameters(sizes, self.activation, self._generator)
+        fitted = tuple(map(Layer, self.coefs_, self.intercepts_))
+        found = [fitted[0].weights.shape[0], *(layer.bias.shape[0] for layer in fitted)]
+        if found != sizes:
+            raise ValueError(
+                f"the fitted network has layers of {found} units, and these parameters and data "
+                f"ask for {sizes}; set warm_start=False, or clone the estimator."
             )
-        return min(int(self.batch_size), rows)
+        return fitted
 
     def _train(
         self,
         session: Session,
-        X: Array,
-        labels: np.ndarray[Any, Any],
-        weights: np.ndarray[Any, Any],
+        examples: Examples,
+        tasks: FitTasks,
         *,
         goes_on: bool,
-        incremental: bool = False,
+        stratify: bool,
     ) -> None:
         """Train, and store the result, on the host."""
-        backend = session.backend
+        backend, X = session.backend, examples.X
         sizes = [X.shape[1], *self._hidden(), self._outputs()]
-        if not goes_on:
-            self._generator = generator_of(self.random_state)
-            first = initial_parameters(sizes, self.activation, self._generator)
-            self._forget()
-        else:
-            first = tuple(map(Layer, self.coefs_, self.intercepts_))
-            found = [first[0].weights.shape[0], *(layer.bias.shape[0] for layer in first)]
-            if found != sizes:
-                raise ValueError(
-                    f"the fitted network has layers of {found} units, and these parameters and "
-                    f"data ask for {sizes}; set warm_start=False, or clone the estimator."
-                )
-        training, validation = self._split(labels, weights)
+        first = self._start(sizes, goes_on=goes_on)
         params = tree_map(lambda leaf: backend.asarray(leaf, X.dtype), first)
-        rule = self._rule()
-        if incremental and goes_on and getattr(self, "_memory", None) is not None:
-            memory = tree_map(backend.asarray, self._memory)
-        else:
-            # Committed to the device like the parameters: JAX would compile the second epoch anew.
-            memory = tree_map(backend.asarray, rule.start(backend.xp, params))
-            self._learning_rate = self.learning_rate_init
-        data = Batch(X, backend.asarray(labels), backend.asarray(weights, X.dtype))
+        data = self._on_backend(backend, examples)
         title = f"training on {session.choice} ({session.choice.reason})"
-        epochs = 1 if incremental else self.max_iter
-        self.n_iter_ = self.n_iter_ if incremental and goes_on else 0
-        with progress_bar(title, epochs, shown=bool(self.verbose)) as update:
-            learner = self._epochs(
-                backend, Learner(params, memory), data, training, validation, epochs, update,
-                incremental,
-            )  # fmt: skip
-        self._store(backend, learner, sizes)
-        self._memory = tree_map(backend.to_numpy, learner.memory) if incremental else None
-
-    def _split(
-        self, labels: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]
-    ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Which rows train and which validate."""
-        rows = np.arange(len(labels), dtype=np.int32)
-        if not self.early_stopping:
-            return rows, rows[:0]
-        try:
-            training, validation = train_test_split(
-                rows,
-                test_size=self.validation_fraction,
-                stratify=labels,
-                random_state=int(self._generator.integers(2**31)),
-            )
-        except ValueError as error:
-            raise ValueError(self._too_few(len(rows), str(error))) from error
-        if len(validation) < 2 or not weights[validation].any():
-            raise ValueError(self._too_few(len(rows), f"{len(validation)} with a weight"))
-        return training, validation
-
-    def _too_few(self, rows: int, reason: str) -> str:
-        return (
-            f"validation_fraction={self.validation_fraction} of {rows} rows leaves too few to "
-            f"validate on ({reason}); raise it, or set early_stopping=False."
-        )
-
-    def _epochs(
-        self,
-        backend: Backend,
-        learner: Learner,
-        data: Batch,
-        training: np.ndarray[Any, Any],
-        validation: np.ndarray[Any, Any],
-        epochs: int,
-        update: Update,
-        incremental: bool,
-    ) -> Learner:
-        """Go through the data until nothing improves; the best parameters if they are scored."""
-        xp = backend.xp
-        model, rule = self._model(), self._rule()
-        alpha = backend.asarray(self.alpha, xp.float64)
-        size = self._batch_size(len(training))
-        shuffle = self.shuffle and self.solver != "gd"
-        chosen = backend.asarray(validation)
-        held_out = tree_map(lambda x: xp.take(x, chosen, axis=0), data) if len(validation) else None
-        best, converged = learner, incremental
-        try:
-            for epoch in range(1, epochs + 1):
-                batches = epoch_batches(training, size, shuffle=shuffle, generator=self._generator)
-                learner, loss = train_epoch(
-                    backend, model, rule, learner, data, tree_map(backend.asarray, batches), alpha,
-                    self._settings(backend, self._learning_rate),
-                )  # fmt: skip
-                score = None
-                if held_out is not None:
-                    accuracy, finite = evaluate(backend, model, learner.params, held_out)
-                    score = float(accuracy) if bool(finite) else float("nan")
-                if not np.isfinite(float(loss)) or (score is not None and not np.isfinite(score)):
-                    raise DivergenceError(
-                        f"the loss is not finite in epoch {epoch} of solver={self.solver!r}; lower "
-                        f"learning_rate_init={self.learning_rate_init}, or scale X"
-                    )
-                if score is not None and score > self.best_validation_score_:
-                    best = learner
-                self._record(float(loss), score, len(training))
-                update(epoch, loss=self.loss_, accuracy=score)
-                if self._should_stop():
-                    converged = True
-                    break
-            if not converged:
-                warnings.warn(
-                    f"max_iter={self.max_iter} epochs were made and training still improved by "
-                    f"more than tol={self.tol}.",
-                    ConvergenceWarning,
-                    stacklevel=4,
+        self.n_iter_ = 0
+        self._learning_rate = self.learning_rate_init
+        with progress_bar(title, self.max_iter, shown=bool(self.verbose)) as update:
+            reporting = Reporting(update, tasks)
+            if self.solver == "lbfgs":
+                params = self._minimize(backend, params, data, reporting)
+            else:
+                training, validation = self._split(
+                    examples.targets, examples.weights, stratify=stratify
                 )
-        except KeyboardInterrupt:
-            warnings.warn(
-                f"Training was interrupted; the model is the best of the {self.n_iter_} epochs "
-                "made.",
-                TrainingInterrupted,
-                stacklevel=4,
+                # Committed to the device, or JAX would compile the second epoch anew.
+                memory = tree_map(backend.asarray, self._rule().start(backend.xp, params))
+                _, params = self._epochs(
+                    backend, Learner(params, memory), data, training,
+                    take_rows(backend, data, validation), self.max_iter, reporting,
+                )  # fmt: skip
+        self.__dict__.update(self._fitted(backend, params))
+        self._memory = None
+
+    def _train_more(
+        self, session: Session, examples: Examples, tasks: FitTasks, *, first: bool, stratify: bool
+    ) -> None:
+        """One epoch on some of the data, as ``partial_fit`` makes."""
+        backend, X = session.backend, examples.X
+        sizes = [X.shape[1], *self._hidden(), self._outputs()]
+        start = self._start(sizes, goes_on=not first)
+        if first:
+            self.n_iter_ = 0
+        if first or getattr(self, "_memory", None) is None:
+            self._learning_rate = self.learning_rate_init
+            self._memory = None
+        if self.stopped_early_:
+            return
+        params = tree_map(lambda leaf: backend.asarray(leaf, X.dtype), start)
+        memory = self._rule().start(backend.xp, params) if self._memory is None else self._memory
+        learner = Learner(params, tree_map(backend.asarray, memory))
+        data = self._on_backend(backend, examples)
+        training = np.arange(len(examples.targets), dtype=np.int32)
+        held_out = None
+        kept = getattr(self, "_held_out", None)
+        if self.early_stopping and kept is None:
+            # Rows of the first call are kept, so that the scores of all calls compare.
+            training, validation = self._split(
+                examples.targets, examples.weights, stratify=stratify
             )
-        return best if held_out is not None else learner
+            held_out = take_rows(backend, data, validation)
+            self._held_out = tree_map(backend.to_numpy, held_out)
+        elif self.early_stopping:
+            held_out = tree_map(backend.asarray, kept)
+        title = f"training on {session.choice} ({session.choice.reason})"
+        before = self.best_validation_score_
+        with progress_bar(title, 1, shown=bool(self.verbose)) as update:
+            learner, _ = self._epochs(
+                backend, learner, data, training, held_out, 1, Reporting(update, tasks, True)
+            )
+        self.__dict__.update(self._fitted(backend, learner.params))
+        self._memory = tree_map(backend.to_numpy, learner.memory)
+        if self.early_stopping:
+            if self.best_validation_score_ > before:
+                self._best = tuple(map(Layer, self.coefs_, self.intercepts_))
+            if self._no_improvement_count > self.n_iter_no_change:
+                self.stopped_early_ = True
+                self.coefs_ = [layer.weights for layer in self._best]
+                self.intercepts_ = [layer.bias for layer in self._best]
+                self._held_out = self._best = None
 
-    def _forget(self) -> None:
-        """Before the first epoch of a new training."""
-        self.t_ = 0
-        self.loss_ = np.inf
-        self.loss_curve_ = []
-        self.best_loss_ = None if self.early_stopping else np.inf
-        self.validation_scores_ = [] if self.early_stopping else None
-        self.best_validation_score_ = -np.inf if self.early_stopping else None
-        self._no_improvement_count = 0
+    def _minimize(
+        self, backend: Backend, params: Parameters, data: Batch, reporting: Reporting
+    ) -> Parameters:
+        """All rows at once, by L-BFGS."""
+        result = minimize(
+            backend,
+            LBFGS(),
+            self._model(),
+            params,
+            (data, backend.asarray(self.alpha, backend.xp.float64)),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            monitor=lambda iteration, loss: reporting.update(iteration, loss=loss),
+            inspect=lambda now: reporting.tasks.iteration(lambda: self._fitted(backend, now)),
+        )
+        report(
+            [result], solver=self.solver, tol=self.tol, max_iter=self.max_iter,
+            dtype=str(data.X.dtype), rate="alpha",
+        )  # fmt: skip
+        self.n_iter_ = result.n_iter
+        self.t_ += result.n_iter * data.X.shape[0]
+        self.loss_ = result.value
+        self.loss_curve_ += result.curve
+        self.best_loss_ = min(self.loss_curve_, default=result.value)
+        found: Parameters = result.params
+        return found
 
-    def _record(self, loss: float, score: float | None, rows: int) -> None:
-        """Note the figures of an epoch, and whether they are better than before."""
-        self.n_iter_ += 1
-        self.t_ += rows
-        self.loss_ = loss
-        self.loss_curve_.append(loss)
-        if score is not None:
-            improved = score >= self.best_validation_score_ + self.tol
-            self.validation_scores_.append(score)
-            self.best_validation_score_ = max(score, self.best_validation_score_)
-        else:
-            improved = loss <= self.best_loss_ - self.tol
-            self.best_loss_ = min(loss, self.best_loss_)
-        self._no_improvement_count = 0 if improved else self._no_improvement_count + 1
-        if self.solver == "sgd" and self.learning_rate == "invscaling":
-            self._learning_rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
+    def _on_backend(self, backend: Backend, examples: Examples) -> Batch:
+        """Training data on the device; numbers to predict are of the dtype of ``X``."""
+        X, targets, weights = examples
+        is_number = targets.dtype.kind == "f"
+        labels = backend.asarray(targets, X.dtype) if is_number else backend.asarray(targets)
+        return Batch(X, labels, backend.asarray(weights, X.dtype))
 
-    def _should_stop(self) -> bool:
-        """Whether to end here; an adaptive learning rate is lowered first."""
-        if self._no_improvement_count <= self.n_iter_no_change:
-            return False
-        is_adaptive = self.solver == "sgd" and self.learning_rate == "adaptive"
-        if not is_adaptive or self._learning_rate <= 1e-6:
-            return True
-        self._learning_rate /= 5
-        self._no_improvement_count = 0
-        return False
+    def _fitted(self, backend: Backend, params: Parameters) -> dict[str, Any]:
+        """The fitted attributes that hold the network."""
+        layers = [tree_map(backend.to_numpy, layer) for layer in params]
+        return {
+            "coefs_": [layer.weights for layer in layers],
+            "intercepts_": [layer.bias for layer in layers],
+            "n_layers_": len(layers) + 1,
+            "n_outputs_": layers[-1].bias.shape[0],
+            "out_activation_": self._model().output,
+        }
 
-    def _store(self, backend: Backend, learner: Learner, sizes: list[int]) -> None:
-        layers = [tree_map(backend.to_numpy, layer) for layer in learner.params]
-        self.coefs_ = [layer.weights for layer in layers]
-        self.intercepts_ = [layer.bias for layer in layers]
-        self.n_layers_ = len(sizes)
-        self.n_outputs_ = sizes[-1]
-        self.out_activation_ = self._model().output
+    def _predicted(self, session: Session, X: Any) -> Array:
+        """The output of the network on the backend, of shape (n, k)."""
+        backend = session.backend
+        X = self._check_X(session, X)
+        dtype = wider(backend.xp, X, self.coefs_[0])
+        fitted = tuple(map(Layer, self.coefs_, self.intercepts_))
+        params = self._on_device(backend, fitted, dtype)
+        return predict_output(backend, self._model(), params, backend.asarray(X, dtype))
+
+
+def take_rows(backend: Backend, data: Batch, rows: np.ndarray[Any, Any]) -> Batch | None:
+    """Some rows of the data, if any are asked for."""
+    if len(rows) == 0:
+        return None
+    index = backend.asarray(rows)
+    taken: Batch = tree_map(lambda x: backend.xp.take(x, index, axis=0), data)
+    return taken

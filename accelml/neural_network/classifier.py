@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from accelml._typing import Array
 from accelml.backend import Backend
-from accelml.estimator import Session, wider
-from accelml.gradcheck import Problem
-from accelml.neural_network.base import MLPBase, can_partial_fit
-from accelml.neural_network.training import initial_parameters
-from accelml.objectives.multilayer_perceptron import (
-    Batch,
-    Layer,
-    MultilayerPerceptron,
-    predict_probability,
-)
-from accelml.tree import tree_map
+from accelml.callbacks import FitTasks, with_callbacks
+from accelml.estimator import Session
+from accelml.neural_network.base import Examples, MLPBase, can_partial_fit
+from accelml.neural_network.labels import all_classes, known_classes, numbered
+from accelml.objectives.multilayer_perceptron import MultilayerPerceptron
 from accelml.validation import check_labels, check_weights
 
 
@@ -36,14 +29,15 @@ class MLPClassifier(ClassifierMixin, MLPBase):
         Units of each hidden layer.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Of the hidden layers.
-    solver : {"adam", "sgd", "gd"}, default="adam"
-        Adam, stochastic gradient descent with momentum, or full-batch gradient descent: one step
-        an epoch, without momentum.
+    solver : {"adam", "sgd", "gd", "lbfgs"}, default="adam"
+        Adam; stochastic gradient descent with momentum; full-batch gradient descent, one step an
+        epoch, without momentum; L-BFGS on all rows at once, which knows no early stopping and
+        ends when the gradient's norm is at most ``tol``.
     alpha : float, default=1e-4
         Strength of the L2 term, alpha / 2 times the sum of the squared weights (never the biases)
         over the weight of the batch, as in scikit-learn.
     batch_size : int or "auto", default="auto"
-        Rows of a mini-batch; "auto" is min(200, n_samples). Ignored by ``solver="gd"``.
+        Rows of a mini-batch; "auto" is min(200, n_samples). Ignored by "gd" and "lbfgs".
     learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
         For "sgd": "invscaling" divides ``learning_rate_init`` by t ** ``power_t``; "adaptive"
         divides it by 5 whenever training stops improving.
@@ -103,6 +97,8 @@ class MLPClassifier(ClassifierMixin, MLPBase):
         The loss of each epoch.
     validation_scores_ : list of float or None
         The accuracy on the validation rows after each epoch, with ``early_stopping``.
+    validation_loss_curve_ : list of float or None
+        The mean cross-entropy there, without L2.
     best_validation_score_ : float or None
         The highest of them.
     n_iter_ : int
@@ -114,7 +110,9 @@ class MLPClassifier(ClassifierMixin, MLPBase):
     n_outputs_ : int
         Units of the output layer.
     out_activation_ : {"softmax", "logistic"}
-        What makes probabilities of the scores; "logistic" for two classes.
+        What makes probabilities of the scores; "logistic" for two classes and for several labels.
+    stopped_early_ : bool
+        After ``partial_fit``: whether early stopping has ended the training.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -140,6 +138,7 @@ class MLPClassifier(ClassifierMixin, MLPBase):
     """
 
     classes_: Any
+    _several_labels: bool
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **MLPBase._parameter_constraints,
@@ -201,6 +200,7 @@ class MLPClassifier(ClassifierMixin, MLPBase):
         self.backend = backend
         self.device = device
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPClassifier:
         """Train the network.
 
@@ -208,8 +208,8 @@ class MLPClassifier(ClassifierMixin, MLPBase):
         ----------
         X : array-like of shape (n_samples, n_features)
             float32 is computed in float32, everything else in float64.
-        y : array-like of shape (n_samples,)
-            Class labels, numbers or strings.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, numbers or strings; or 0 and 1 for each of several labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; 1 by default.
 
@@ -228,11 +228,12 @@ class MLPClassifier(ClassifierMixin, MLPBase):
         """
         self._validate_params()
         with self._session(X, self._work(X, self.max_iter), fitting=True) as session:
+            tasks = FitTasks(self, X, y, sample_weight, self.max_iter)
             X = self._check_X(session, X, reset=True)
-            y = check_labels(X.shape[0], y)
-            weights = check_weights(sample_weight, self.class_weight, y, np.float64)
-            classes = np.unique(y)
-            if len(classes) < 2:
+            y = check_labels(X.shape[0], y, multilabel=True)
+            weights = self._weights(sample_weight, y)
+            classes = known_classes(y)
+            if len(classes) < 2 and y.ndim == 1:
                 raise ValueError(
                     f"y has one class only ({classes[0]!r}); {type(self).__name__} needs samples "
                     "of at least two classes."
@@ -243,24 +244,33 @@ class MLPClassifier(ClassifierMixin, MLPBase):
                     f"warm_start=True goes on with the classes {self.classes_}, and y has "
                     f"{classes}; set warm_start=False to start again."
                 )
-            self.classes_ = classes
-            labels = np.searchsorted(classes, y).astype(np.int32)
-            self._train(session, X, labels, weights, goes_on=goes_on)
+            self._classes_are(classes, y)
+            self._train(
+                session, Examples(X, numbered(classes, y), weights), tasks, goes_on=goes_on,
+                stratify=y.ndim == 1,
+            )  # fmt: skip
+            tasks.end()
         return self
 
     @available_if(can_partial_fit)
+    @with_callbacks
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> MLPClassifier:
         """Train for one epoch on some of the data, going on from where the last call ended.
+
+        With ``early_stopping``, a share of the rows of the first call is held out, and the network
+        is scored on these rows after each call; once ``n_iter_no_change`` calls have not improved
+        the score, the best parameters are restored, ``stopped_early_`` is set, and further calls
+        change nothing.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        sample_weight : array-like of shape (n_samples,), default=None
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come; needed in the first call.
-        sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
         -------
@@ -270,11 +280,9 @@ class MLPClassifier(ClassifierMixin, MLPBase):
         ------
         ValueError
             If ``classes`` is missing in the first call or differs in a later one, or ``y`` has a
-            label that is not among them, or ``early_stopping`` is set.
+            label that is not among them.
         """
         self._validate_params()
-        if self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True.")
         if self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' needs all of y, which partial_fit never sees: pass the "
@@ -282,58 +290,43 @@ class MLPClassifier(ClassifierMixin, MLPBase):
             )
         is_first = not hasattr(self, "coefs_")
         with self._session(X, self._work(X, 1), fitting=True) as session:
+            tasks = FitTasks(self, X, y, sample_weight, 1)
             X = self._check_X(session, X, reset=is_first)
-            y = check_labels(X.shape[0], y)
-            weights = check_weights(sample_weight, self.class_weight, y, np.float64)
-            known = self._known_classes(classes, is_first)
-            unknown = np.setdiff1d(y, known)
+            y = check_labels(X.shape[0], y, multilabel=True)
+            weights = self._weights(sample_weight, y)
+            known = all_classes(classes, None if is_first else self.classes_)
+            unknown = np.setdiff1d(y, known) if y.ndim == 1 else np.setdiff1d(y, [0, 1])
             if len(unknown):
                 raise ValueError(f"y has labels that are not in classes={known}: {unknown}.")
-            self.classes_ = known
-            labels = np.searchsorted(known, y).astype(np.int32)
-            self._train(session, X, labels, weights, goes_on=not is_first, incremental=True)
+            self._classes_are(known, y)
+            self._train_more(
+                session, Examples(X, numbered(known, y), weights), tasks, first=is_first,
+                stratify=y.ndim == 1,
+            )  # fmt: skip
+            tasks.end()
         return self
 
-    def _known_classes(self, classes: Any, is_first: bool) -> Any:
-        if classes is None:
-            if is_first:
-                raise ValueError("classes must be passed on the first call to partial_fit.")
-            return self.classes_
-        known = np.unique(np.asarray(classes))
-        if not is_first and not np.array_equal(known, self.classes_):
-            raise ValueError(
-                f"classes={known} is not the same as on the last call to partial_fit, "
-                f"{self.classes_}."
-            )
-        return known
+    def _examples(self, X: Any, y: Any, sample_weight: Any) -> Examples:
+        """Checked training data; remembers the classes."""
+        y = check_labels(X.shape[0], y, multilabel=True)
+        self._classes_are(known_classes(y), y)
+        return Examples(X, numbered(self.classes_, y), self._weights(sample_weight, y))
+
+    def _weights(self, sample_weight: Any, y: np.ndarray[Any, Any]) -> Any:
+        if y.ndim == 2 and self.class_weight is not None:
+            raise ValueError("class_weight is for one label a row; y has several: leave it out.")
+        return check_weights(sample_weight, self.class_weight, y, np.float64)
+
+    def _classes_are(self, classes: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> None:
+        self.classes_ = classes
+        self._several_labels = y.ndim == 2
 
     def _outputs(self) -> int:
-        return 1 if len(self.classes_) == 2 else len(self.classes_)
+        return 1 if self._is_binary() else len(self.classes_)
 
     def _model(self) -> MultilayerPerceptron:
-        output = "logistic" if len(self.classes_) == 2 else "softmax"
-        return MultilayerPerceptron(self.activation, output)
-
-    def _gradient_problems(
-        self,
-        backend: Backend,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        generator: np.random.Generator,
-    ) -> Iterator[Problem]:
-        """What ``accelml.gradcheck`` differentiates."""
-        y = check_labels(len(y), y)
-        weights = check_weights(sample_weight, self.class_weight, y, np.float64)
-        self = clone(self)
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        X = np.asarray(X, dtype=np.float64)
-        sizes = [X.shape[1], *self._hidden(), self._outputs()]
-        params = initial_parameters(sizes, self.activation, generator)
-        batch = Batch(X, labels.astype(np.int32), weights)
-        alpha = backend.asarray(self.alpha, backend.xp.float64)
-        data = (tree_map(backend.asarray, batch), alpha)
-        yield Problem("layers", self._model(), params, data)
+        is_logistic = self._several_labels or len(self.classes_) == 2
+        return MultilayerPerceptron(self.activation, "logistic" if is_logistic else "softmax")
 
     def predict_proba(self, X: Any) -> Any:
         """The probability of each class.
@@ -375,20 +368,27 @@ class MLPClassifier(ClassifierMixin, MLPBase):
 
         Returns
         -------
-        array of shape (n_samples,)
-            Labels out of ``classes_``.
+        array of shape (n_samples,) or (n_samples, n_labels)
+            Labels out of ``classes_``; 0 and 1 where a row may have several.
         """
         check_is_fitted(self)
         with self._session(X, self._work(X, 1)) as session:
-            winners = session.backend.xp.argmax(self._probabilities(session, X), axis=1)
+            probabilities = self._probabilities(session, X)
+            if self._several_labels:
+                answers = session.backend.to_numpy(probabilities > 0.5)
+                return session.restore_labels(answers.astype(np.int64))
+            winners = session.backend.xp.argmax(probabilities, axis=1)
             indices = session.backend.to_numpy(winners).astype(np.intp)
             return session.restore_labels(self.classes_[indices])
 
     def _probabilities(self, session: Session, X: Any) -> Array:
-        backend = session.backend
-        X = self._check_X(session, X)
-        dtype = wider(backend.xp, X, self.coefs_[0])
-        fitted = tuple(map(Layer, self.coefs_, self.intercepts_))
-        params = self._on_device(backend, fitted, dtype)
-        yes = predict_probability(backend, self._model(), params, backend.asarray(X, dtype))
-        return backend.xp.concat([1 - yes, yes], axis=1) if len(self.classes_) == 2 else yes
+        yes = self._predicted(session, X)
+        return session.backend.xp.concat([1 - yes, yes], axis=1) if self._is_binary() else yes
+
+    def _is_binary(self) -> bool:
+        return len(self.classes_) == 2 and not self._several_labels
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from accelml._typing import Array, Tree
 from accelml.backend import Backend
 from accelml.kernel import kernel
 from accelml.objectives.multilayer_perceptron import (
+    LOSSES,
     Batch,
     Layer,
     MultilayerPerceptron,
@@ -93,16 +94,51 @@ def train_epoch(
     return learner, total[0] / total[1]
 
 
+class Evaluation(NamedTuple):
+    """How well a network does on rows that it was not trained on."""
+
+    score: Array  # () accuracy, or R² for numbers
+    loss: Array  # () float64, without L2
+    finite: Array  # () bool
+
+
 @kernel(static=("model",))
 def evaluate(
     backend: Backend, model: MultilayerPerceptron, params: Parameters, data: Batch
-) -> tuple[Array, Array]:
-    """The accuracy on ``data``, and whether all parameters are finite."""
+) -> Evaluation:
+    """The score and the mean loss on ``data``."""
     xp = backend.xp
     scores = forward(backend, model.activation, params, data.X)[-1]
-    if model.output == "softmax":
-        winners = xp.argmax(scores, axis=1)
-    else:
-        winners = xp.astype(scores[:, 0] > 0, data.labels.dtype)
-    correct = xp.astype(winners == data.labels, data.weights.dtype)
-    return xp.sum(data.weights * correct) / xp.sum(data.weights), xp.all(xp.isfinite(scores))
+    total, _ = LOSSES[model.output](backend, scores, data.labels, data.weights)
+    weight = xp.sum(data.weights, dtype=xp.float64)
+    score = SCORES[model.output](xp, scores, data.labels, data.weights / xp.sum(data.weights))
+    return Evaluation(score, total / weight, xp.all(xp.isfinite(scores)))
+
+
+def accuracy(xp: Any, scores: Array, labels: Array, shares: Array) -> Array:
+    """The share of rows whose highest score is their label's."""
+    return xp.sum(shares * xp.astype(xp.argmax(scores, axis=1) == labels, shares.dtype))
+
+
+def all_right(xp: Any, scores: Array, labels: Array, shares: Array) -> Array:
+    """The share of rows all of whose yes-or-no questions are answered rightly."""
+    right = (scores > 0) == (xp.reshape(labels, scores.shape) > 0)
+    return xp.sum(shares * xp.astype(xp.all(right, axis=1), shares.dtype))
+
+
+def r_squared(xp: Any, scores: Array, targets: Array, shares: Array) -> Array:
+    """1 − residual over total variance, the mean over the outputs; 0 if a target is constant."""
+    targets = xp.reshape(targets, scores.shape)
+    mean = xp.sum(shares[:, None] * targets, axis=0)
+    residual = xp.sum(shares[:, None] * (targets - scores) ** 2, axis=0)
+    total = xp.sum(shares[:, None] * (targets - mean) ** 2, axis=0)
+    varies = total > 0
+    ratio = residual / xp.where(varies, total, xp.ones_like(total))
+    return xp.mean(xp.where(varies, 1 - ratio, xp.zeros_like(ratio)))
+
+
+SCORES: dict[str, Callable[..., Array]] = {
+    "softmax": accuracy,
+    "logistic": all_right,
+    "identity": r_squared,
+}

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from accelml._typing import Array
 from accelml.backend import Backend
-from accelml.kernel import kernel
+from accelml.kernel import Kernel, kernel
 from accelml.objectives.activations import ACTIVATIONS, sigmoid
-from accelml.objectives.cross_entropy import CROSS_ENTROPY, softmax
+from accelml.objectives.cross_entropy import CROSS_ENTROPY, CrossEntropy, softmax
 
 
 class Layer(NamedTuple):
@@ -23,11 +23,29 @@ class Batch(NamedTuple):
     """Rows to learn from at once."""
 
     X: Array  # (n, d)
-    labels: Array  # (n,) integers, or (n, k) for several yes-or-no questions
+    labels: Array  # (n,) integers; (n, k) of 0 and 1, or of numbers, for k separate outputs
     weights: Array  # (n,)
 
 
 Parameters = tuple[Layer, ...]
+
+
+@kernel
+def squared_error(backend: Backend, scores: Array, targets: Array, weights: Array) -> CrossEntropy:
+    """Σᵢ wᵢ Σₖ (sᵢₖ − tᵢₖ)² / 2, and wᵢ (sᵢₖ − tᵢₖ), for targets of shape (n, k).
+
+    References
+    ----------
+    Bishop, Pattern Recognition and Machine Learning, 2006, equation 5.11.
+    """
+    xp = backend.xp
+    residuals = scores - xp.reshape(targets, scores.shape)
+    losses = xp.sum(residuals * residuals, axis=1)
+    total = xp.sum(weights * losses, dtype=xp.float64) / 2
+    return CrossEntropy(total, weights[:, None] * residuals)
+
+
+LOSSES: dict[str, Kernel[..., CrossEntropy]] = {**CROSS_ENTROPY, "identity": squared_error}
 
 
 @kernel(static=("activation",))
@@ -80,7 +98,7 @@ def backward(
 
 @dataclass(frozen=True)
 class MultilayerPerceptron:
-    """Mean cross-entropy of a batch plus α/(2 Σw) Σ W², and its gradient by backpropagation.
+    """Mean loss of a batch plus α/(2 Σw) Σ W², and its gradient by backpropagation.
 
     The L2 term is of the weights, never of the biases, and is divided by the weight of the batch,
     as scikit-learn does.
@@ -89,8 +107,9 @@ class MultilayerPerceptron:
     ----------
     activation : {"relu", "tanh", "logistic", "identity"}
         Of the hidden layers.
-    output : {"softmax", "logistic"}
-        One question of ``k`` answers, or ``k`` yes-or-no questions.
+    output : {"softmax", "logistic", "identity"}
+        One question of ``k`` answers, ``k`` yes-or-no questions, or ``k`` numbers: cross-entropy
+        for the first two, squared error for the last.
     """
 
     activation: str = "relu"
@@ -103,7 +122,7 @@ class MultilayerPerceptron:
         xp = backend.xp
         batch, alpha = data
         activations = forward(backend, self.activation, params, batch.X)
-        loss = CROSS_ENTROPY[self.output]
+        loss = LOSSES[self.output]
         total, delta = loss(backend, activations[-1], batch.labels, batch.weights)
         gradient = backward(backend, self.activation, params, activations, delta)
 
@@ -123,11 +142,13 @@ class MultilayerPerceptron:
 
 
 @kernel(static=("model",))
-def predict_probability(
+def predict_output(
     backend: Backend, model: MultilayerPerceptron, params: Parameters, X: Array
 ) -> Array:
-    """The probability of each class (or of each yes), of shape (n, k)."""
+    """The probability of each class (or of each yes), or the numbers, of shape (n, k)."""
     scores = forward(backend, model.activation, params, X)[-1]
     if model.output == "softmax":
         return softmax(backend, scores)
+    if model.output == "identity":
+        return scores
     return sigmoid(backend.xp, scores)

@@ -26,6 +26,7 @@ class Stop(enum.IntEnum):
     NOT_FINITE = 3
     LIMIT = 4
     INTERRUPTED = 5
+    ASKED = 6
 
 
 class Point(NamedTuple):
@@ -192,6 +193,7 @@ def minimize(
     max_iter: int,
     settings: Tree = (),
     monitor: Callable[[int, float], None] | None = None,
+    inspect: Callable[[Tree], bool] | None = None,
 ) -> Result:
     """Minimise an objective over a tree of parameters.
 
@@ -214,6 +216,8 @@ def minimize(
         What the solver needs beside: the learning rate of ``GradientDescent``.
     monitor : callable, optional
         ``monitor(iteration, value)``, called every few iterations.
+    inspect : callable, optional
+        ``inspect(params) -> bool``, called as often; ``True`` ends the iterations.
 
     Returns
     -------
@@ -235,13 +239,15 @@ def minimize(
             curve += backend.to_numpy(state.curve)[:made].tolist()
             if monitor is not None:
                 monitor(len(curve), float(state.point.value))
+            if inspect is not None and inspect(layout.unravel(xp, state.point.x)):
+                break
     except KeyboardInterrupt:
         interrupted = True
     stop = Stop(int(state.stop))
     if interrupted:
         stop = Stop.INTERRUPTED
     elif stop == Stop.RUNNING:
-        stop = Stop.LIMIT
+        stop = Stop.LIMIT if len(curve) >= max_iter else Stop.ASKED
     return Result(
         params=layout.unravel(xp, state.point.x),
         value=float(state.point.value),
