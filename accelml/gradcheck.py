@@ -88,27 +88,37 @@ class GradientReport:
 
 
 def check_gradients(
-    estimator: Any,
+    estimator_or_objective: Any,
     X: Any,
     y: Any,
     *,
+    params: Tree = None,
     sample_weight: Any = None,
+    hessian: bool = False,
     backend: str | Backend | None = None,
     method: str | None = None,
     tolerance: float | None = None,
     random_state: int = 0,
 ) -> GradientReport:
-    """Compare an estimator's hand-derived gradient with one that nobody derived.
-
-    Everything is computed in float64, at random parameters.
+    """Compare a hand-derived gradient with one that nobody derived, in float64.
 
     Parameters
     ----------
-    estimator : MLPClassifier or LogisticRegression
-        Its parameters say which objective: activation, layers, penalty, class weights.
+    estimator_or_objective : estimator or callable
+        An estimator with a gradient, whose parameters say which objective (activation, layers,
+        penalty, class weights), checked at random parameters. Or an objective of your own,
+        ``objective(backend, params, (X, y)) -> (value, gradient)``, written against
+        ``backend.xp``, checked at ``params``.
     X : array-like of shape (n_samples, n_features)
-    y : array-like of shape (n_samples,)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    params : array, or tuple or NamedTuple of arrays, optional
+        Where to check an objective of your own; the gradient is of the same form.
     sample_weight : array-like of shape (n_samples,), optional
+        For estimators.
+    hessian : bool, default=False
+        Whether to check, too, how the gradient changes along a random direction: ``jax.jvp`` of
+        the hand-derived gradient against ``jax.jvp`` of ``jax.grad``, which is what L-BFGS and
+        Newton's method go by. Needs JAX.
     backend : str or Backend, optional
         What computes the hand-derived gradient; the estimator's own by default.
     method : {"jax.grad", "central differences"}, optional
@@ -123,6 +133,11 @@ def check_gradients(
     -------
     GradientReport
 
+    Raises
+    ------
+    ValueError
+        If ``method`` is not known, or an objective comes without ``params``.
+
     Examples
     --------
     >>> from accelml.datasets import load_digits
@@ -132,17 +147,25 @@ def check_gradients(
     >>> check_gradients(MLPClassifier(8), X[:50] / 16, y[:50]).passed
     True
     """
-    chosen, _ = resolve(backend or estimator.backend, None, X)
+    default = getattr(estimator_or_objective, "backend", None)
+    chosen, _ = resolve(default if backend is None else backend, None, X)
     if method is None:
         method = "jax.grad" if "jax" in available_backends() else "central differences"
     if method not in TOLERANCE:
         raise ValueError(f"method={method!r} is not known; choose one of {sorted(TOLERANCE)}")
+    if hessian and method != "jax.grad":
+        raise ValueError("hessian=True needs JAX and method='jax.grad': pip install 'accelml[jax]'")
     tolerance = TOLERANCE[method] if tolerance is None else tolerance
     report = GradientReport(method, chosen.name, tolerance)
 
     def problems(backend: Backend) -> Iterator[Problem]:
         generator = np.random.default_rng(random_state)
-        yield from estimator._gradient_problems(backend, X, y, sample_weight, generator)
+        if hasattr(estimator_or_objective, "_gradient_problems"):
+            yield from estimator_or_objective._gradient_problems(
+                backend, X, y, sample_weight, generator
+            )
+        else:
+            yield own_problem(backend, estimator_or_objective, params, X, y)
 
     judge = get_backend("jax" if method == "jax.grad" else "numpy", "cpu")
     reference_of = autodiff if method == "jax.grad" else central_differences
@@ -150,7 +173,36 @@ def check_gradients(
         for mine, its in zip(problems(chosen), problems(judge), strict=True):
             found = tree_map(chosen.to_numpy, gradient(chosen, mine))
             report.rows += compare(mine.label, found, reference_of(judge, its), tolerance)
+            if hessian:
+                direction = random_direction(its.params, random_state)
+                products = hessian_products(judge, its, direction)
+                report.rows += compare(f"Hessian · v, {mine.label}", *products, tolerance)
     return report
+
+
+def own_problem(
+    backend: Backend, objective: Callable[..., Any], params: Tree, X: Any, y: Any
+) -> Problem:
+    """An objective that no estimator has."""
+    if params is None:
+        raise ValueError(
+            "params is missing: an objective is checked at parameters of yours, a tuple or "
+            "NamedTuple of arrays of the form that its gradient has"
+        )
+    data = tuple(backend.asarray(floating(part)) for part in (X, y))
+    return Problem("", objective, tree_map(lambda leaf: np.array(leaf, np.float64), params), data)
+
+
+def floating(part: Any) -> np.ndarray[Any, Any]:
+    """Floats as float64; integers stay what they are."""
+    array: np.ndarray[Any, Any] = np.asarray(part)
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+def random_direction(params: Tree, random_state: int) -> Tree:
+    """A random tree like ``params``, on the host."""
+    generator = np.random.default_rng(random_state + 1)
+    return tree_map(lambda leaf: generator.standard_normal(np.shape(leaf)), params)
 
 
 @contextlib.contextmanager
@@ -177,6 +229,22 @@ def autodiff(jax_backend: Backend, problem: Problem) -> Tree:
 
     params = tree_map(jax_backend.asarray, problem.params)
     return tree_map(jax_backend.to_numpy, jax.grad(value)(params))
+
+
+def hessian_products(backend: Backend, problem: Problem, direction: Tree) -> tuple[Tree, Tree]:
+    """How the gradient changes along a direction: the hand-derived one, and ``jax.grad``'s."""
+    import jax
+
+    def value(params: Tree) -> Array:
+        return problem.objective(backend, params, problem.data)[0]
+
+    def derived(params: Tree) -> Tree:
+        return problem.objective(backend, params, problem.data)[1]
+
+    at = (tree_map(backend.asarray, problem.params),)
+    along = (tree_map(backend.asarray, direction),)
+    found, reference = (jax.jvp(f, at, along)[1] for f in (derived, jax.grad(value)))
+    return tree_map(backend.to_numpy, found), tree_map(backend.to_numpy, reference)
 
 
 def central_differences(backend: Backend, problem: Problem) -> Tree:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from accelml.cli.console import complain, one_line
 from accelml.cli.demo import demo
 from accelml.cli.doctor import doctor
+from accelml.cli.gradcheck import gradcheck
 from accelml.cli.predict import predict
 from accelml.cli.train import train
 
@@ -58,6 +59,7 @@ app.command()(train)
 app.command()(predict)
 app.command()(doctor)
 app.command()(demo)
+app.command()(gradcheck)
 
 
 def show_version(wanted: bool) -> None:
