@@ -1,0 +1,5 @@
+"""Anomaly detection."""
+
+from accelml.anomaly.gaussian import GaussianAnomalyDetector
+
+__all__ = ["GaussianAnomalyDetector"]
