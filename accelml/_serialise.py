@@ -27,11 +27,12 @@ class Malformed(ValueError):
 
 
 def named_tuples() -> dict[str, Any]:
-    """The ``NamedTuple`` classes that a fitted estimator may hold."""
+    """The ``NamedTuple`` and data classes that a fitted estimator may hold."""
+    from accelml.cluster.minibatch_step import Stepper
     from accelml.objectives.multilayer_perceptron import Batch, Layer
     from accelml.optimize.adam import Moments
 
-    return {"Batch": Batch, "Layer": Layer, "Moments": Moments}
+    return {"Batch": Batch, "Layer": Layer, "Moments": Moments, "Stepper": Stepper}
 
 
 def encode(value: Any, place: str, tensors: Tensors) -> JSON:
@@ -72,6 +73,10 @@ def encode(value: Any, place: str, tensors: Tensors) -> JSON:
             return parts
         name = type(value).__name__
         return {"named": [name, *parts]} if name in named_tuples() else {"tuple": parts}
+    name = type(value).__name__
+    if name in named_tuples():
+        fields = vars(value).items()
+        return {"named": [name, *(encode(part, f"{place}.{key}", tensors) for key, part in fields)]}
     raise Unserialisable(f"{place} is a {type(value).__module__}.{type(value).__qualname__}")
 
 

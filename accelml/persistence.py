@@ -27,10 +27,18 @@ FORMAT_VERSION = 1
 # The only classes that a file can name. Another one would be an import, hence code, that the file
 # decides on.
 CLASSES = {
+    "accelml.anomaly.GaussianAnomalyDetector": "accelml.anomaly",
+    "accelml.cluster.KMeans": "accelml.cluster",
+    "accelml.cluster.MiniBatchKMeans": "accelml.cluster",
+    "accelml.linear_model.LinearRegression": "accelml.linear_model",
     "accelml.linear_model.LogisticRegression": "accelml.linear_model",
+    "accelml.linear_model.Ridge": "accelml.linear_model",
     "accelml.neural_network.MLPClassifier": "accelml.neural_network",
     "accelml.neural_network.MLPRegressor": "accelml.neural_network",
     "accelml.preprocessing.PixelScaler": "accelml.preprocessing",
+    "accelml.preprocessing.PolynomialFeatures": "accelml.preprocessing",
+    "accelml.preprocessing.SinusoidFeatures": "accelml.preprocessing",
+    "accelml.preprocessing.StandardScaler": "accelml.preprocessing",
     "sklearn.pipeline.Pipeline": "sklearn.pipeline",
     "sklearn.preprocessing.StandardScaler": "sklearn.preprocessing",
 }

@@ -381,3 +381,39 @@ def test_a_loaded_model_warns_of_nothing(path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load_model(path).predict(X)
+
+
+def everything():
+    """Each estimator and a table for it."""
+    from sklearn.datasets import load_diabetes
+
+    from accelml import anomaly, cluster, linear_model, preprocessing
+    from accelml.neural_network import MLPRegressor
+
+    X, y = load_diabetes(return_X_y=True)
+    yield cluster.KMeans(3, random_state=0), X, None
+    yield cluster.MiniBatchKMeans(3, random_state=0), X, None
+    yield anomaly.GaussianAnomalyDetector(covariance_type="full", contamination=0.1), X, None
+    yield linear_model.LinearRegression(), X, y
+    yield linear_model.Ridge(), X, y
+    yield MLPRegressor(max_iter=2, random_state=0), X, y
+    for scaler in (
+        preprocessing.StandardScaler(),
+        preprocessing.PolynomialFeatures(2),
+        preprocessing.SinusoidFeatures(2),
+    ):
+        yield Pipeline([("scale", scaler), ("model", linear_model.Ridge())]), X, y
+
+
+@pytest.mark.parametrize("case", list(everything()), ids=lambda case: str(case[0]))
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_every_estimator_has_a_form(case, tmp_path):
+    model, X, y = case
+    model.fit(X, y)
+    save_model(model, tmp_path / "a.model")
+    loaded = load_model(tmp_path / "a.model")
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    if hasattr(model, "partial_fit"):
+        arguments = (X,) if y is None else (X, y)
+        again = loaded.partial_fit(*arguments).predict(X)
+        np.testing.assert_array_equal(again, model.partial_fit(*arguments).predict(X))

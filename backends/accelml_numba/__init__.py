@@ -34,5 +34,9 @@ class NumbaBackend(NumpyBackend):
 
     def __init__(self, device: str | None = None) -> None:
         super().__init__(device)
+        import accelml_numba.anomaly
+        import accelml_numba.cluster
+        import accelml_numba.linear_model
         import accelml_numba.objectives
-        import accelml_numba.optimize  # noqa: F401  (both register their overrides)
+        import accelml_numba.optimize
+        import accelml_numba.preprocessing  # noqa: F401  (all register their overrides)

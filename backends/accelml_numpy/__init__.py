@@ -26,8 +26,12 @@ class NumpyBackend(Backend):
 
     def __init__(self, device: str | None = None) -> None:
         super().__init__(device)
+        import accelml_numpy.anomaly
+        import accelml_numpy.cluster
+        import accelml_numpy.linear_model
         import accelml_numpy.objectives
-        import accelml_numpy.optimize  # noqa: F401  (both register their overrides)
+        import accelml_numpy.optimize
+        import accelml_numpy.preprocessing  # noqa: F401  (all register their overrides)
 
     def context(self) -> contextlib.AbstractContextManager[Any]:
         """No floating-point warnings: what is not finite is a status that the solver reports."""

@@ -1,0 +1,182 @@
+"""Every override of k-means equals its generic body, and the bodies are right."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from accelml.cluster.distances import nearest, squared_distances
+from accelml.cluster.lloyd import ClusterSums, repair, statistics, update
+from accelml.cluster.rows import Points, centered, distances_to, inertia_of, labels_of
+from accelml.kernel import REGISTRY
+from accelml.tree import leaves, names, tree_map
+from tests.backends import CASES
+from tests.cluster.kernel_cases import KERNEL_CASES
+
+
+def bring(backend, arguments):
+    return tree_map(
+        lambda leaf: backend.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, arguments
+    )
+
+
+@pytest.mark.parametrize("key", KERNEL_CASES, ids=lambda key: key.rpartition(".")[2])
+@pytest.mark.backends("numpy", "numpy-readonly", "array-api-strict", "numba")
+def test_every_body_equals_the_generic_one(backend, key):
+    target, plain = REGISTRY[key], CASES["numpy-generic"].make()
+    for label, arguments in KERNEL_CASES[key]():
+        before = tree_map(lambda leaf: np.array(leaf, copy=True), arguments)
+        with backend.context():
+            found = tree_map(backend.to_numpy, target(backend, *bring(backend, arguments)))
+        for then, now in zip(leaves(before), leaves(arguments), strict=True):
+            np.testing.assert_array_equal(now, then, err_msg=f"{label}: an argument changed")
+        with plain.context():
+            expected = target.generic(plain, *arguments)
+        eps = np.finfo(np.float32 if "float32" in label else np.float64).eps
+        for name, ours, theirs in zip(names(found), leaves(found), leaves(expected), strict=True):
+            assert ours.dtype == theirs.dtype, f"{label}: {name}"
+            if theirs.dtype.kind != "f":
+                np.testing.assert_array_equal(ours, theirs, err_msg=f"{label}: {name}")
+                continue
+            scale = max(1.0, np.nanmax(np.abs(theirs), initial=0.0))
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=64 * eps * scale, err_msg=label)
+
+
+def exact_labels(X, centers):
+    """The lowest index of the nearest centers, for whole numbers, without any rounding."""
+    gap = X[:, None, :].astype(object) - centers[None, :, :].astype(object)
+    return np.argmin((gap**2).sum(axis=2).astype(np.int64), axis=1)
+
+
+whole = st.integers(-20, 20).map(float)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+@pytest.mark.backends("numpy", "numpy-generic", "numba")
+def test_ties_go_to_the_lowest_index(backend, data):
+    """Whole numbers far from the origin: every tie is exact, and there are many."""
+    d = data.draw(st.integers(1, 3))
+    X = data.draw(arrays(np.float64, (data.draw(st.integers(1, 12)), d), elements=whole))
+    centers = data.draw(arrays(np.float64, (data.draw(st.integers(1, 6)), d), elements=whole))
+    expected = exact_labels(X, centers)
+    for dtype, offset in [("f8", 0), ("f8", 1e6), ("f4", 0), ("f4", 1e4)]:
+        with backend.context():
+            found = labels_of(
+                backend,
+                backend.asarray((X + offset).astype(dtype)),
+                backend.asarray((centers + offset).astype(dtype)),
+            )
+            np.testing.assert_array_equal(backend.to_numpy(found), expected)
+
+
+def test_ties_go_to_the_lowest_index_on_every_backend(backend):
+    """A grid, whose points lie half-way between others; equal centers; not its mean at zero."""
+    grid = np.stack(np.meshgrid(np.arange(7.0), np.arange(6.0)), axis=-1).reshape(-1, 2)
+    centers = grid[[0, 6, 35, 41, 20, 20, 0, 3]]
+    for dtype, offset in [("f8", 0.1), ("f4", 0.0), ("f4", 1e4)]:
+        with backend.context():
+            X = backend.asarray((grid + offset).astype(dtype))
+            found = labels_of(backend, X, backend.asarray((centers + offset).astype(dtype)))
+            np.testing.assert_array_equal(backend.to_numpy(found), exact_labels(grid, centers))
+            assert backend.to_numpy(found).dtype == np.int32
+
+
+def test_centers_that_the_expanded_form_cannot_tell_apart(backend):
+    """In float32, |x|² is 1e6 here and one rounding of it 0.06; the distances are below 1e-4."""
+    fine = np.arange(8, dtype=np.float32)[:, None] * np.float32(2**-10)
+    X = np.concatenate([1000 + fine, fine - 1000])
+    norms = (X * X).sum(axis=1)
+    with backend.context():
+        on_device = [backend.asarray(x) for x in (X, norms, X)]
+        labels = backend.to_numpy(nearest(backend, *on_device))
+        distances = backend.to_numpy(squared_distances(backend, *on_device))
+    assert labels.tolist() == list(range(16))
+    expected = (X - X.T).astype(np.float64) ** 2
+    np.testing.assert_allclose(distances, expected, rtol=1e-3)
+
+
+def test_distances_are_those_of_long_double(backend):
+    rng = np.random.default_rng(0)
+    X = 1e4 + rng.standard_normal((50, 6))
+    centers = np.concatenate([X[:3], 1e4 + rng.standard_normal((4, 6))])
+    labels = rng.integers(0, 7, 50).astype(np.int32)
+    for dtype, rtol in [("f8", 1e-9), ("f4", 1e-2)]:
+        A, C = X.astype(dtype), centers.astype(dtype)
+        gap = A[:, None].astype(np.longdouble) - C[None].astype(np.longdouble)
+        expected = np.sqrt((gap**2).sum(axis=2)).astype(float)
+        with backend.context():
+            on_device = backend.asarray(A), backend.asarray(C)
+            found = backend.to_numpy(distances_to(backend, *on_device))
+            inertia = inertia_of(
+                backend, on_device[0], backend.asarray(np.ones(50, dtype)), on_device[1],
+                backend.asarray(labels),
+            )  # fmt: skip
+        np.testing.assert_allclose(found, expected, rtol=rtol, atol=0)
+        assert (found[[0, 1, 2], [0, 1, 2]] == 0).all()
+        exact = (expected[np.arange(50), labels] ** 2).sum()
+        assert float(inertia) == pytest.approx(exact, rel=1e-6 if dtype == "f4" else 1e-13)
+
+
+def test_blocks_add_up_to_the_whole(backend):
+    rng = np.random.default_rng(1)
+    X, weights = rng.standard_normal((23, 3)), rng.random(23)
+    centers = rng.standard_normal((4, 3))
+    with backend.context():
+        C = backend.asarray(centers)
+        sums = {}
+        for size in (23, 5):
+            data = centered(backend, size, backend.asarray(X), backend.asarray(weights))
+            C_here = C - data.origin
+            parts = [
+                statistics(backend, *(part[block, ...] for part in data.points[:3]), C_here)[0]
+                for block in range(data.points.X.shape[0])
+            ]
+            total = sum(backend.to_numpy(part.total) for part in parts)
+            sums[size] = total, sum(backend.to_numpy(part.weight) for part in parts)
+            assert backend.to_numpy(data.points.counts).sum() == 23
+            assert float(data.variance) == pytest.approx(X.var(axis=0).mean(), rel=1e-12)
+    np.testing.assert_allclose(sums[5][0], sums[23][0], rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(sums[5][1], sums[23][1], rtol=1e-12)
+    labels = exact_nearest(X, centers)
+    np.testing.assert_allclose(sums[23][1], np.bincount(labels, weights, 4))
+
+
+def exact_nearest(X, centers):
+    return ((X[:, None] - centers[None]) ** 2).sum(axis=2).argmin(axis=1)
+
+
+def repaired(backend, X, weights, centers, labels):
+    """Sums after the repair, on the host."""
+    k = len(centers)
+    member = weights[:, None] * (labels[:, None] == np.arange(k))
+    sums = ClusterSums(member.T @ X, member.sum(axis=0))
+    points = Points(X[None], (X * X).sum(axis=1)[None], weights[None], np.ones((1, len(X)), bool))
+    with backend.context():
+        found = repair(
+            backend, bring(backend, points), backend.asarray(centers),
+            backend.asarray(labels[None].astype(np.int32)), bring(backend, sums),
+        )  # fmt: skip
+        moved = update(backend.xp, found, backend.asarray(centers))
+        return tree_map(backend.to_numpy, found), backend.to_numpy(moved)
+
+
+def test_an_empty_cluster_gets_the_farthest_row(backend):
+    """As scikit-learn: the row leaves its cluster, with its weight, and becomes a center."""
+    X = np.array([[0.0], [1.0], [2.0], [10.0], [5.0]])
+    weights = np.array([1.0, 2.0, 1.0, 0.5, 0.0])
+    centers, labels = np.array([[1.0], [-70.0], [90.0]]), np.zeros(5, dtype=int)
+    sums, moved = repaired(backend, X, weights, centers, labels)
+    # 10 is farthest; 5 is next, but has no weight; of 0 and 2, equally far, the first row.
+    np.testing.assert_allclose(sums.weight, [3.0, 0.5, 1.0])
+    np.testing.assert_allclose(sums.total[:, 0], [4.0, 5.0, 0.0])
+    np.testing.assert_allclose(moved[:, 0], [4 / 3, 10.0, 0.0])
+
+
+def test_nothing_moves_where_every_row_lies_on_its_center(backend):
+    X = np.array([[3.0], [3.0], [3.0], [3.0], [3.0]])
+    centers = np.array([[3.0], [4.0], [5.0]])
+    sums, moved = repaired(backend, X, np.ones(5), centers, np.zeros(5, dtype=int))
+    np.testing.assert_array_equal(sums.weight, [5, 0, 0])
+    np.testing.assert_array_equal(moved, centers)
