@@ -32,13 +32,15 @@ class Session:
             return self.backend.to_numpy(x)
         if self.owned.name == self.backend.name:
             return x
-        return self.owned.asarray(self.backend.to_numpy(x))
+        with self.owned.context():
+            return self.owned.asarray(self.backend.to_numpy(x))
 
     def restore_labels(self, labels: np.ndarray[Any, Any]) -> Any:
         """Labels of the host, as the library of ``X`` knows them; strings stay on the host."""
         if self.owned is None or labels.dtype.kind not in "biuf":
             return labels
-        return self.owned.asarray(labels)
+        with self.owned.context():
+            return self.owned.asarray(labels)
 
 
 class BackendEstimator(CallbackSupportMixin, BaseEstimator):

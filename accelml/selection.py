@@ -157,6 +157,11 @@ def use_backend(backend: str | Backend, device: str | None = None) -> Iterator[N
     'numpy'
     """
     is_auto = isinstance(backend, str) and backend == "auto"
+    if is_auto and device is not None:
+        raise ValueError(
+            f"use_backend('auto', device={device!r}): 'auto' chooses the device too; name a "
+            "backend, or leave device out"
+        )
     token = _active.set(backend if is_auto else _explicit(backend, device))
     try:
         yield

@@ -64,8 +64,11 @@ def _check_device_array(estimator: Any, X: Array, *, backend: Backend, reset: bo
             f"Found array with {rows} sample(s) and {columns} feature(s) (X of shape={X.shape}) "
             f"while a minimum of 1 is required by {name}."
         )
+    if not xp.isdtype(X.dtype, ("real floating", "integral", "bool")):
+        raise ValueError(f"X has dtype {X.dtype}; {name} takes real numbers.")
     if reset:
         estimator.n_features_in_ = columns
+        vars(estimator).pop("feature_names_in_", None)
     elif columns != estimator.n_features_in_:
         raise ValueError(
             f"X has {columns} features, but {name} is expecting {estimator.n_features_in_} "
@@ -134,7 +137,10 @@ def check_weights(
     if (weights < 0).any():
         raise ValueError("sample_weight has negative entries; weights must be 0 or more.")
     if class_weight is not None:
-        weights = weights * compute_sample_weight(class_weight, y)
+        by_class = compute_sample_weight(class_weight, y)
+        if not np.isfinite(by_class).all() or (by_class < 0).any():
+            raise ValueError(f"class_weight={class_weight} has weights that are not 0 or more.")
+        weights = weights * by_class
     if not weights.any():
         raise ValueError("sample_weight is 0 everywhere (with class_weight), so no row counts.")
     check_consistent_length(weights, y)

@@ -173,6 +173,23 @@ def test_auto_picks_by_the_work_and_says_why():
 
 
 @needs_jax
+def test_labels_and_probabilities_keep_their_digits_on_the_way_back():
+    import jax.numpy as jnp
+
+    labels = np.array([2**40, -(2**40)])[y]
+    model = LogisticRegression(backend="numpy").fit(jnp.asarray(X), labels)
+    assert set(np.asarray(model.predict(jnp.asarray(X))).tolist()) == {2**40, -(2**40)}
+
+
+def test_auto_with_a_device_is_refused():
+    with (
+        pytest.raises(ValueError, match="leave device out"),
+        accelml.use_backend("auto", device="gpu"),
+    ):
+        pass
+
+
+@needs_jax
 def test_auto_stays_where_X_is():
     import jax.numpy as jnp
 

@@ -36,8 +36,9 @@ def show(table: Table | str) -> None:
     """Print a table, or a line, on standard output."""
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=isinstance(table, str), emoji=False)
-    console.print(table, markup=False) if isinstance(table, str) else console.print(table)
+    # No markup: "pip install 'accelml[jax]'" and the name of a file may hold brackets.
+    is_text = isinstance(table, str)
+    Console(highlight=False, soft_wrap=is_text, emoji=False, markup=False).print(table)
 
 
 def new_table(title: str = "") -> Table:

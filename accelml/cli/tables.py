@@ -107,7 +107,9 @@ def read_frame(path: Path) -> pd.DataFrame:
     except (ValueError, OSError, pd.errors.ParserError) as error:
         raise ValueError(f"{path}: does not read as {ending[1:]}: {error}") from error
     frame.columns = frame.columns.map(str)
-    if frame.columns.duplicated().any():
+    # pandas has renamed the second of two columns by now: look at what the file says.
+    written = header_of(content) if ending == ".csv" else list(frame.columns)
+    if len(set(written)) < len(written):
         raise ValueError(f"{path}: has two columns of one name; rename one of them")
     if ending == ".csv" and _is_row_of_numbers(frame.columns):
         raise ValueError(
@@ -116,6 +118,13 @@ def read_frame(path: Path) -> pd.DataFrame:
     if len(frame) == 0:
         raise ValueError(f"{path}: has no rows")
     return frame
+
+
+def header_of(content: io.BytesIO) -> list[str]:
+    """The names in the first line of a CSV file, as they stand there."""
+    content.seek(0)
+    first = pd.read_csv(content, header=None, nrows=1, dtype=str, keep_default_na=False)
+    return [str(name) for name in first.iloc[0] if name]
 
 
 def _is_row_of_numbers(names: pd.Index[Any]) -> bool:

@@ -93,9 +93,9 @@ def train(
     outcome: Outcome = run_training(
         wanted, keep=lambda pipeline, notes: _keep(pipeline, notes, out)
     )
+    plot = save_outcome(outcome, plot)
     for message in outcome.messages:
         note(message)
-    save_outcome(outcome, plot)
     if as_json:
         print_json(outcome.figures | {"out": out, "plot": plot})
     else:

@@ -162,19 +162,20 @@ def _versions(backend: str) -> dict[str, str]:
     }
 
 
-def save_outcome(outcome: Outcome, plot: Path | None) -> None:
-    """Draw the learning curve, where one is asked for and there is one."""
+def save_outcome(outcome: Outcome, plot: Path | None) -> Path | None:
+    """Draw the learning curve, where one is asked for and there is one; where it was drawn."""
     estimator = outcome.pipeline["model"]
     if plot is None:
-        return
+        return None
     if not any(np.size(part) for part in estimator.loss_curve_):
-        outcome.messages.append("no picture: training was interrupted in its first epoch")
-        return
+        outcome.messages.append("no picture: no epoch was made, so there is no curve to draw")
+        return None
     from accelml.plotting import save_figure, training_figure
 
     figures = outcome.figures
     title = f"{type(estimator).__name__} on {figures['data']}, {figures['backend']}"
     save_figure(training_figure(estimator, title=title), plot)
+    return plot
 
 
 def finished_table(outcome: Outcome, out: Path | None, plot: Path | None) -> Table:

@@ -214,7 +214,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
                 fit_intercept=self.fit_intercept,
             )
             rows = make_rows(backend, X, weights, C=self.C, fit_intercept=self.fit_intercept)
-            title = f"training on {session.choice} ({session.choice.reason})"
+            title = f"training on {session.choice}"
             total = self.max_iter * len(problems)
             with progress_bar(title, total, shown=bool(self.verbose)) as update:
                 results = solve(

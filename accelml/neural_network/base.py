@@ -24,7 +24,7 @@ from accelml.optimize import LBFGS, minimize
 from accelml.optimize.report import report
 from accelml.parameters import BACKEND_CONSTRAINTS, generator_of
 from accelml.progress import progress_bar
-from accelml.tree import tree_map
+from accelml.tree import names, tree_map
 
 
 def can_partial_fit(estimator: Any) -> bool:
@@ -145,7 +145,7 @@ class MLPBase(EpochTraining):
         first = self._start(sizes, goes_on=goes_on)
         params = tree_map(lambda leaf: backend.asarray(leaf, X.dtype), first)
         data = self._on_backend(backend, examples)
-        title = f"training on {session.choice} ({session.choice.reason})"
+        title = f"training on {session.choice}"
         self.n_iter_ = 0
         self._learning_rate = self.learning_rate_init
         with progress_bar(title, self.max_iter, shown=bool(self.verbose)) as update:
@@ -180,13 +180,17 @@ class MLPBase(EpochTraining):
         if self.stopped_early_:
             return
         params = tree_map(lambda leaf: backend.asarray(leaf, X.dtype), start)
-        memory = self._rule().start(backend.xp, params) if self._memory is None else self._memory
-        learner = Learner(params, tree_map(backend.asarray, memory))
+        fresh = self._rule().start(backend.xp, params)
+        kept = fresh if self._memory is None else self._memory
+        if list(names(kept)) != list(names(fresh)):  # of another solver
+            kept = fresh
+        memory = tree_map(lambda leaf, like: backend.asarray(leaf, like.dtype), kept, fresh)
+        learner = Learner(params, memory)
         data = self._on_backend(backend, examples)
         training = np.arange(len(examples.targets), dtype=np.int32)
         held_out = None
-        kept = getattr(self, "_held_out", None)
-        if self.early_stopping and kept is None:
+        rows_kept = getattr(self, "_held_out", None)
+        if self.early_stopping and rows_kept is None:
             # Rows of the first call are kept, so that the scores of all calls compare.
             training, validation = self._split(
                 examples.targets, examples.weights, stratify=stratify
@@ -194,8 +198,8 @@ class MLPBase(EpochTraining):
             held_out = take_rows(backend, data, validation)
             self._held_out = tree_map(backend.to_numpy, held_out)
         elif self.early_stopping:
-            held_out = tree_map(backend.asarray, kept)
-        title = f"training on {session.choice} ({session.choice.reason})"
+            held_out = self._like(backend, rows_kept, data)
+        title = f"training on {session.choice}"
         before = self.best_validation_score_
         with progress_bar(title, 1, shown=bool(self.verbose)) as update:
             learner, _ = self._epochs(
@@ -211,6 +215,11 @@ class MLPBase(EpochTraining):
                 self.coefs_ = [layer.weights for layer in self._best]
                 self.intercepts_ = [layer.bias for layer in self._best]
                 self._held_out = self._best = None
+
+    def _like(self, backend: Backend, rows: Any, data: Batch) -> Batch:
+        """Rows of an earlier call, of the dtypes of this one's."""
+        same: Batch = tree_map(lambda leaf, like: backend.asarray(leaf, like.dtype), rows, data)
+        return same
 
     def _minimize(
         self, backend: Backend, params: Parameters, data: Batch, reporting: Reporting

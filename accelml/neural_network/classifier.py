@@ -132,7 +132,7 @@ class MLPClassifier(ClassifierMixin, MLPBase):
     >>> from accelml.datasets import load_digits
     >>> from accelml.neural_network import MLPClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = MLPClassifier(64, max_iter=300, random_state=0).fit(X[:1000] / 16, y[:1000])
+    >>> model = MLPClassifier(64, tol=1e-3, random_state=0).fit(X[:1000] / 16, y[:1000])
     >>> model.score(X[1000:] / 16, y[1000:]) > 0.9
     True
     """

@@ -226,7 +226,8 @@ def minimize(
     """
     xp = backend.xp
     layout = Layout.of(params)
-    limits = (backend.asarray(tol, xp.float64), backend.asarray(max_iter, xp.int32))
+    most = min(max_iter, 2**31 - 1)
+    limits = (backend.asarray(tol, xp.float64), backend.asarray(most, xp.int32))
     state = begin(backend, solver, objective, layout, params, data, settings)
     curve: list[float] = []
     interrupted = False
@@ -243,6 +244,9 @@ def minimize(
                 break
     except KeyboardInterrupt:
         interrupted = True
+        # It may have come after a chunk was made and before it was noted.
+        made = int(state.iteration) - len(curve)
+        curve += backend.to_numpy(state.curve)[:made].tolist()
     stop = Stop(int(state.stop))
     if interrupted:
         stop = Stop.INTERRUPTED

@@ -46,7 +46,10 @@ def report(
             f"sklearn.preprocessing.StandardScaler), or lower {rate}"
         )
     if Stop.INTERRUPTED in stops:
-        message = "Training was interrupted; the model is the best found so far."
+        message = (
+            "Training was interrupted; the model is the best found so far, and knows nothing of "
+            "classes whose turn had not come."
+        )
         category = TrainingInterrupted
     elif Stop.LIMIT in stops and any(result.curve[-1:] > result.curve[:1] for result in results):
         message = (

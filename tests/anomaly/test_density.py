@@ -91,6 +91,8 @@ def test_what_lies_too_far_away_has_density_zero(backend, dtype):
         found = score(backend, np.zeros(2), matrix, X)
         assert (found[:3] == -np.inf).all()
         assert np.isfinite(found[3])
+        # So far from the mean that the difference overflows, and ∞ meets the zeros of W.
+        assert (score(backend, np.full(2, -3 * far), matrix, 3 * np.abs(X[:2])) == -np.inf).all()
 
 
 def test_the_sign_is_judged_in_float64(backend):
@@ -106,6 +108,13 @@ def test_the_sign_is_judged_in_float64(backend):
     assert signs.tolist() == [-1, 1, -1]
     assert margins.dtype == np.float32
     assert np.sign(margins).tolist() == [-1, 1, -1]
+
+
+def test_a_score_at_the_offset_is_no_anomaly(backend):
+    with backend.context():
+        scores = backend.asarray(np.array([-3.0, -2.0, -1.0]))
+        signs = backend.to_numpy(sign(backend, scores, backend.asarray(np.asarray(-2.0))))
+    assert signs.tolist() == [-1, 1, 1]
 
 
 @pytest.mark.parametrize("d", [1, 2, 30])

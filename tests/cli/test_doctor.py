@@ -102,3 +102,16 @@ def test_without_numpy_the_status_is_1(plugged, run):
     assert run("doctor").exit_code == 1
     plugged()
     assert run("doctor").exit_code == 1
+
+
+def test_the_remedy_is_shown_with_its_brackets(run, monkeypatch):
+    from accelml import selection
+    from accelml.backend import Status
+
+    lacking = Status("it is not installed", "pip install 'accelml[jax]'")
+    real = selection.backend_status
+    monkeypatch.setattr(
+        selection, "backend_status", lambda name: lacking if name == "jax" else real(name)
+    )
+    result = run("doctor", columns=200)
+    assert "pip install 'accelml[jax]'" in result.stdout

@@ -252,3 +252,26 @@ def test_an_unavailable_backend_is_not_replaced(run):
     result = run("train", "mlp", "--backend", absent[0])
     assert result.exit_code == 2
     assert f"backend {absent[0]!r}" in result.stderr
+
+
+def test_two_columns_of_one_name_are_refused(run, tmp_path):
+    (tmp_path / "a.csv").write_text("a,b,label,label\n" + "1,2,x,x\n3,4,y,y\n" * 20)
+    result = run("train", "logistic", "--data", tmp_path / "a.csv")
+    assert result.exit_code == 2
+    assert "two columns of one name" in result.stderr
+
+
+def test_a_file_with_brackets_in_its_name(run, tmp_path):
+    path = tmp_path / "a[bold].csv"
+    path.write_text("a,b,label\n" + "1,2,x\n3,4,y\n" * 20)
+    result = run("train", "logistic", "--data", path)
+    assert result.exit_code == 0
+    assert "[bold]" in result.stdout
+
+
+def test_no_picture_is_claimed_where_none_was_drawn(run_json, tmp_path):
+    figures = run_json(
+        "train", "logistic", "--data", "digits", "--epochs", 0, "--plot", tmp_path / "a.png"
+    )
+    assert figures["plot"] is None
+    assert not (tmp_path / "a.png").exists()

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from accelml.cluster.distances import nearest, squared_distances
-from accelml.cluster.lloyd import ClusterSums, repair, statistics, update
+from accelml.cluster.initialization import plus_plus
+from accelml.cluster.lloyd import ClusterSums, State, moved, repair, statistics, update
 from accelml.cluster.rows import Points, centered, distances_to, inertia_of, labels_of
 from accelml.kernel import REGISTRY
 from accelml.tree import leaves, names, tree_map
@@ -88,11 +89,15 @@ def test_centers_that_the_expanded_form_cannot_tell_apart(backend):
     fine = np.arange(8, dtype=np.float32)[:, None] * np.float32(2**-10)
     X = np.concatenate([1000 + fine, fine - 1000])
     norms = (X * X).sum(axis=1)
+    beside = X + np.float32(2**-12)
     with backend.context():
         on_device = [backend.asarray(x) for x in (X, norms, X)]
+        near = backend.to_numpy(
+            nearest(backend, backend.asarray(beside), on_device[1], on_device[0])
+        )
         labels = backend.to_numpy(nearest(backend, *on_device))
         distances = backend.to_numpy(squared_distances(backend, *on_device))
-    assert labels.tolist() == list(range(16))
+    assert labels.tolist() == near.tolist() == list(range(16))
     expected = (X - X.T).astype(np.float64) ** 2
     np.testing.assert_allclose(distances, expected, rtol=1e-3)
 
@@ -158,25 +163,53 @@ def repaired(backend, X, weights, centers, labels):
             backend, bring(backend, points), backend.asarray(centers),
             backend.asarray(labels[None].astype(np.int32)), bring(backend, sums),
         )  # fmt: skip
-        moved = update(backend.xp, found, backend.asarray(centers))
-        return tree_map(backend.to_numpy, found), backend.to_numpy(moved)
+        after = update(backend.xp, found, backend.asarray(centers))
+        return tree_map(backend.to_numpy, found), backend.to_numpy(after)
 
 
 def test_an_empty_cluster_gets_the_farthest_row(backend):
     """As scikit-learn: the row leaves its cluster, with its weight, and becomes a center."""
-    X = np.array([[0.0], [1.0], [2.0], [10.0], [5.0]])
-    weights = np.array([1.0, 2.0, 1.0, 0.5, 0.0])
-    centers, labels = np.array([[1.0], [-70.0], [90.0]]), np.zeros(5, dtype=int)
-    sums, moved = repaired(backend, X, weights, centers, labels)
-    # 10 is farthest; 5 is next, but has no weight; of 0 and 2, equally far, the first row.
+    X = np.array([[0.0], [1.0], [2.0], [10.0], [5.0], [6.0], [7.0]])
+    weights = np.array([1.0, 2.0, 1.0, 0.5, 0.0, 0.0, 0.0])
+    centers, labels = np.array([[1.0], [-70.0], [90.0]]), np.zeros(7, dtype=int)
+    sums, after = repaired(backend, X, weights, centers, labels)
+    # 10 is farthest; 7, 6 and 5 have no weight; of 0 and 2, equally far, the first row.
     np.testing.assert_allclose(sums.weight, [3.0, 0.5, 1.0])
     np.testing.assert_allclose(sums.total[:, 0], [4.0, 5.0, 0.0])
-    np.testing.assert_allclose(moved[:, 0], [4 / 3, 10.0, 0.0])
+    np.testing.assert_allclose(after[:, 0], [4 / 3, 10.0, 0.0])
 
 
 def test_nothing_moves_where_every_row_lies_on_its_center(backend):
     X = np.array([[3.0], [3.0], [3.0], [3.0], [3.0]])
     centers = np.array([[3.0], [4.0], [5.0]])
-    sums, moved = repaired(backend, X, np.ones(5), centers, np.zeros(5, dtype=int))
+    sums, after = repaired(backend, X, np.ones(5), centers, np.zeros(5, dtype=int))
     np.testing.assert_array_equal(sums.weight, [5, 0, 0])
-    np.testing.assert_array_equal(moved, centers)
+    np.testing.assert_array_equal(after, centers)
+
+
+def test_rows_that_fill_up_a_block_do_not_keep_it_going():
+    labels = np.array([[0, 1], [1, 0]], np.int32)
+    counts = np.array([[True, True], [True, False]])
+    points = Points(np.zeros((2, 2, 1)), np.zeros((2, 2)), np.ones((2, 2)), counts)
+    state = State(np.zeros((2, 1)), labels, np.asarray(1.0), np.asarray(False), np.asarray(4))
+    for place, expected in [((1, 1), True), ((1, 0), False)]:
+        other = labels.copy()
+        other[place] = 1 - other[place]
+        found = moved(np, points, state, np.ones((2, 1)), other, np.asarray(0.0))
+        assert (bool(found.converged), int(found.iteration)) == (expected, 5)
+    found = moved(np, points, state, np.ones((2, 1)), other, np.asarray(2.0))
+    assert bool(found.converged)  # the centers have moved by 2 in all
+
+
+def test_a_row_that_lies_on_a_center_is_not_drawn(backend):
+    """Not even by a draw of zero; but any row will do where all lie on centers."""
+    X = np.array([[0.0], [0.0], [1.0], [5.0]])
+    first, draws = np.array([0], np.int32), np.array([[0.0, 0.0], [0.0, 0.0]])
+    for rows, weights, expected in [
+        (X, np.ones(4), [0, 2, 3]),
+        (X, np.array([1.0, 1, 0, 1]), [0, 3, 0]),
+    ]:
+        with backend.context():
+            data = centered(backend, 4, backend.asarray(rows), backend.asarray(weights))
+            found = plus_plus(backend, data.points, *map(backend.asarray, (first, draws)))
+            assert backend.to_numpy(found).tolist() == expected

@@ -62,6 +62,12 @@ def test_every_tolerance_and_start_ends_where_scikit_learns_does(seed, tol):
     assert_same(model, reference)
 
 
+def test_centers_that_need_not_move_are_found_at_once():
+    X, centers = np.array([[0.0], [2.0], [10.0], [12.0]]), np.array([[1.0], [11.0]])
+    for estimator in (KMeans, Reference):
+        assert estimator(2, init=centers, tol=0).fit(X).n_iter_ == 1
+
+
 @pytest.mark.parametrize("max_iter", [1, 2, 9, 11])
 def test_the_iteration_limit(max_iter):
     X, _ = digits()
@@ -97,6 +103,7 @@ def test_the_same_seed_gives_the_same_start_on_every_backend(backend, dtype):
     """Greedy k-means++ with the draws of a seed: the same rows, to the last of them."""
     X, _ = digits(dtype)
     weights = np.random.default_rng(4).uniform(0, 2, len(X))
+    weights[::3] = 0
     chosen = []
     for here in (backend, CASES["numpy-generic"].make()):
         with here.context():
@@ -106,7 +113,7 @@ def test_the_same_seed_gives_the_same_start_on_every_backend(backend, dtype):
                 rows = plus_plus(here, data.points, *map(here.asarray, draws))
                 chosen.append(here.to_numpy(rows))
     np.testing.assert_array_equal(chosen[:12], chosen[12:])
-    assert all(len(set(rows)) == 20 for rows in chosen)
+    assert all(len(set(rows)) == 20 and (weights[rows] > 0).all() for rows in chosen)
 
 
 @everywhere

@@ -11,7 +11,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 
 from accelml.cluster import KMeans, MiniBatchKMeans
-from accelml.cluster.minibatch_step import Averages, Settling, minibatch_step
+from accelml.cluster.minibatch_step import Averages, Settling, Stepper, minibatch_step
 from accelml.exceptions import TrainingInterrupted
 from accelml.tree import tree_map
 from tests.backends import CASES, problem
@@ -122,6 +122,23 @@ def test_empty_centers_are_put_on_rows():
     model = MiniBatchKMeans(6, init=centers, batch_size=256, random_state=0).fit(X)
     assert (model.counts_ > 0).all()
     assert model.inertia_ < 0.5 * lost.inertia_
+
+
+def test_centers_are_put_on_rows_every_ten_rows_a_cluster():
+    backend = CASES["numpy"].make()
+    averages = Averages(np.array([[0.0], [1.0], [90.0]]), np.array([100.0, 100.0, 1.0]))
+    batch = np.linspace(0, 1, 10)[:, None]
+    stepper = Stepper(3, 0.5, np.random.default_rng(0))
+    where = []
+    for _ in range(4):
+        averages = stepper.step(backend, batch, np.ones(10), averages).averages
+        where.append(averages.centers[2, 0] <= 1)
+    assert where == [False, False, True, True]
+    # At once where a center has no rows; and on half of the rows at most.
+    averages = Averages(np.array([[0.0], [70.0], [80.0], [90.0]]), np.array([9.0, 0, 0, 0]))
+    stepper = Stepper(4, 0.5, np.random.default_rng(0))
+    found = stepper.step(backend, batch[:2], np.ones(2), averages).averages
+    assert (found.centers <= 1).sum() == 2
 
 
 def test_settling():

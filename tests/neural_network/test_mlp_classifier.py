@@ -10,6 +10,7 @@ from sklearn.neural_network import MLPClassifier as Reference
 
 from accelml.exceptions import DivergenceError, TrainingInterrupted
 from accelml.neural_network import MLPClassifier
+from tests.backends import problem
 from tests.data import digits, table
 
 pytestmark = pytest.mark.filterwarnings("ignore:max_iter=:sklearn.exceptions.ConvergenceWarning")
@@ -305,3 +306,23 @@ def test_progress_is_shown_on_standard_error_only(capfd):
     assert out == ""
     assert "training on numpy" in err
     assert "loss" in err
+
+
+@pytest.mark.parametrize("backend_name", ["numpy", "jax"])
+def test_partial_fit_goes_on_in_another_dtype_and_with_another_solver(backend_name):
+    if problem(backend_name):
+        pytest.skip(problem(backend_name))
+    X, y = table("breast_cancer")
+    model = MLPClassifier(5, backend=backend_name, early_stopping=True)
+    model.partial_fit(X.astype("f4"), y, classes=[0, 1])
+    assert model.partial_fit(X, y).coefs_[0].dtype == np.float64
+    assert model.partial_fit(X.astype("f4"), y).coefs_[0].dtype == np.float32
+    model.set_params(solver="sgd").partial_fit(X, y)
+    assert model.n_iter_ == 4
+
+
+@pytest.mark.parametrize("class_weight", [{0: np.nan, 1: 1.0}, {0: -1.0, 1: 3.0}])
+def test_class_weights_that_are_no_weights(class_weight):
+    X, y = table("breast_cancer")
+    with pytest.raises(ValueError, match="class_weight="):
+        MLPClassifier(class_weight=class_weight).fit(X, y)
