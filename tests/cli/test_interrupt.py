@@ -28,13 +28,16 @@ def interrupt_when(process, condition, *, limit=120):
 
 
 def trained_for(process, seconds):
-    """True ``seconds`` after the progress bar has first shown itself, which fit does."""
+    """True ``seconds`` after the progress bar has shown a loss, hence after an epoch."""
     started = []
 
     def condition():
         if not started:
-            line = process.stderr.read(1)  # waits for the first sign of life
-            assert line
+            shown = ""
+            while "loss" not in shown:
+                character = process.stderr.read(1)
+                assert character, shown
+                shown += character
             started.append(time.monotonic())
         return time.monotonic() - started[0] > seconds
 
