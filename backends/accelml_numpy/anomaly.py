@@ -20,7 +20,7 @@ BLOCK_ENTRIES = 2**16  # half a megabyte of float64
 
 def blocks(n: int, features: int, *, products: bool) -> Iterator[slice]:
     """Slices of rows; more rows than features where matrices of both are multiplied."""
-    rows = max(8 * features if products else 16, BLOCK_ENTRIES // features)
+    rows = max(4 * features if products else 16, BLOCK_ENTRIES // features)
     return (slice(start, min(start + rows, n)) for start in range(0, n, rows))
 
 

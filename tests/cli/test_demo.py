@@ -12,7 +12,7 @@ def test_the_whole_demonstration(start, tmp_path):
     output, errors = process.communicate()
     assert process.returncode == 0, output + errors
     for name in accelml.available_backends():
-        assert f"on {name} (asked for)" in errors, "a progress bar for each"
+        assert f"training on {name}" in errors, "a progress bar for each"
         assert any(line.split()[:1] == [name] for line in output.splitlines())
     for name in set(accelml.selection.plugins()) - set(accelml.available_backends()):
         assert f"{name} is not here: " in errors
