@@ -22,8 +22,9 @@ each_type = pytest.mark.parametrize("covariance_type", TYPES)
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer"])
 @pytest.mark.parametrize("offset", [0.0, 1e4])
 def test_statistics_are_those_of_scikit_learn(name, offset):
-    X = table(name)[0] + offset
-    atol = 1e-13 if offset == 0 else 1e-8  # theirs loses digits far from the origin
+    X, _ = table(name)
+    X = X * np.linspace(1, 5, X.shape[1]) + offset
+    atol = 1e-12 if offset == 0 else 1e-7  # theirs loses digits far from the origin
     reference = EmpiricalCovariance().fit(X)
     model = GaussianAnomalyDetector(covariance_type="full", var_smoothing=0).fit(X)
     np.testing.assert_allclose(model.location_, reference.location_, rtol=1e-14, atol=1e-13)
