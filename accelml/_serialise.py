@@ -14,7 +14,6 @@ from accelml.selection import Choice
 JSON = Any
 Tensors = dict[str, np.ndarray[Any, Any]]
 
-# What JSON has no word for is an object with one of these keys and no other.
 LONGEST_TEXT = 1 << 16
 
 
