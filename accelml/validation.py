@@ -88,6 +88,8 @@ def check_labels(X_length: int, y: Any, *, multilabel: bool = False) -> Any:
     if y is None:
         raise ValueError("This classifier requires y to be passed, but the target y is None.")
     y = to_host(y)
+    if isinstance(y, np.ndarray):
+        check_finite_labels(y)  # first: what looks at the labels next casts them to integers
     if multilabel and type_of_target(y, input_name="y") == "multilabel-indicator":
         y = np.asarray(y)
     else:
