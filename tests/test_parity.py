@@ -1,4 +1,8 @@
-"""The same seed gives the same training on every backend, and the real work is done right."""
+"""The same seed gives the same training on every backend, and the real work is done right.
+
+How far two backends may be apart is ``accelml.testing.TOLERANCES``, which ``docs/tolerances.md`` is
+made of and which third-party plug-ins are held to; a few tests here ask for more.
+"""
 
 import functools
 
@@ -7,10 +11,80 @@ import pytest
 
 from accelml.linear_model import LogisticRegression
 from accelml.neural_network import MLPClassifier
+from accelml.testing.estimators import WORK, Work, check_agrees, frozen
 from tests.backends import CASES, problem
 from tests.data import digits, mnist, table
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+REAL = ("numpy", "numba", "jax", "jax-gpu", "cupy")
+
+
+@functools.cache
+def images(dtype):
+    """5,000 MNIST images and their digits."""
+    X, y, _, _ = mnist()
+    return frozen(X[:5000].astype(dtype)), frozen(y[:5000].copy())
+
+
+@functools.cache
+def pooled(dtype):
+    """The same, in 7 x 7 pixels: a polynomial of all 784 would have 300,000 columns."""
+    X, y = images(dtype)
+    small = X.reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4)).reshape(-1, 49)
+    return frozen(np.ascontiguousarray(small, dtype)), y
+
+
+@functools.cache
+def numbers(dtype):
+    """The images, and their digits as numbers to regress on."""
+    X, y = images(dtype)
+    return X, frozen(y.astype(dtype))
+
+
+NETWORK = {"hidden_layer_sizes": 32, "random_state": 0, "max_iter": 2, "batch_size": 100}
+CLUSTERS = {"n_clusters": 10, "random_state": 0}
+ON_MNIST = (
+    Work("StandardScaler", "preprocessing", {}, images),
+    Work("PolynomialFeatures", "preprocessing", {}, pooled),
+    Work("SinusoidFeatures", "preprocessing", {"degree": 2}, images),
+    Work("LinearRegression", "linear_model", {}, numbers),
+    Work("LinearRegression", "linear_model", {"solver": "gd", "max_iter": 50}, numbers),
+    Work("Ridge", "linear_model", {"alpha": 2.0}, numbers),
+    Work("LogisticRegression", "linear_model", {"solver": "lbfgs", "max_iter": 20}, images),
+    Work("LogisticRegression", "linear_model", {"solver": "cg", "max_iter": 20}, images),
+    Work("LogisticRegression", "linear_model", {"solver": "gd", "max_iter": 20}, images),
+    Work("LogisticRegression", "linear_model", {"multi_class": "ovr", "max_iter": 8}, images),
+    Work("MLPClassifier", "neural_network", {"solver": "adam", **NETWORK}, images),
+    Work("MLPClassifier", "neural_network", {"solver": "sgd", **NETWORK}, images),
+    Work("MLPClassifier", "neural_network", {**NETWORK, "solver": "lbfgs", "max_iter": 8}, images),
+    Work("MLPRegressor", "neural_network", NETWORK, numbers),
+    Work("KMeans", "cluster", {"max_iter": 30, **CLUSTERS}, images),
+    Work("MiniBatchKMeans", "cluster", {"max_iter": 3, "batch_size": 500, **CLUSTERS}, images),
+    Work("GaussianAnomalyDetector", "anomaly", {"covariance_type": "diag"}, images),
+    Work("GaussianAnomalyDetector", "anomaly", {"covariance_type": "full"}, images),
+)
+
+each_dtype = pytest.mark.parametrize("dtype", [np.dtype("float64"), np.dtype("float32")], ids=str)
+
+
+@each_dtype
+@pytest.mark.parametrize("work", WORK, ids=lambda work: work.label)
+@pytest.mark.backends(*REAL, "numpy-readonly", "array-api-strict")
+def test_every_estimator_agrees_on_tables(backend, work, dtype):
+    check_agrees(backend, work, dtype, {})
+
+
+@each_dtype
+@pytest.mark.mnist
+@pytest.mark.parametrize("work", ON_MNIST, ids=lambda work: work.label)
+@pytest.mark.backends(*REAL)
+def test_every_estimator_agrees_on_mnist(backend, work, dtype):
+    check_agrees(backend, work, dtype, {})
+
+
+def test_every_estimator_is_compared():
+    assert {work.name for work in ON_MNIST} == {work.name for work in WORK}
 
 
 # Kept here and not in fixtures: pytest runs all modules for one backend before the next, and so
@@ -78,34 +152,6 @@ def test_perceptron_with_early_stopping_and_two_classes(backend, reference):
     np.testing.assert_allclose(model.predict_proba(X), expected.predict_proba(X), atol=1e-9)
 
 
-@pytest.mark.parametrize("solver", ["lbfgs", "cg", "gd"])
-@pytest.mark.parametrize("multi_class", ["multinomial", "ovr"])
-def test_logistic_regression_float64_agrees(backend, reference, solver, multi_class):
-    X, y = table("wine")
-
-    def train(backend):
-        return LogisticRegression(
-            solver=solver, multi_class=multi_class, tol=1e-7, max_iter=60, backend=backend
-        ).fit(X, y)
-
-    expected, model = reference(f"logistic {solver} {multi_class}", train), train(backend)
-    np.testing.assert_array_equal(model.n_iter_, expected.n_iter_)
-    np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-6)
-    np.testing.assert_array_equal(model.predict(X), expected.predict(X))
-
-
-def test_logistic_regression_float32_agrees(backend, reference):
-    X, y = digits("float32")
-
-    def train(backend):
-        return LogisticRegression(tol=1e-3, max_iter=200, backend=backend).fit(X, y)
-
-    expected, model = reference("logistic f4", train), train(backend)
-    assert model.coef_.dtype == np.float32
-    np.testing.assert_allclose(model.loss_curve_[-1], expected.loss_curve_[-1], rtol=1e-3)
-    assert np.mean(model.predict(X) == expected.predict(X)) > 0.995
-
-
 def test_inputs_are_left_alone(backend):
     X, y = digits("float32")
     X, y = X[:200].copy(), y[:200].copy()
@@ -130,9 +176,6 @@ def test_perceptron_float64_agrees_to_1e_9_over_ten_steps_on_mnist(backend, refe
     expected, model = reference("mlp mnist f8", train), train(backend)
     np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-9)
     np.testing.assert_allclose(model.coefs_[0], expected.coefs_[0], rtol=1e-9, atol=1e-12)
-
-
-REAL = ("numpy", "numba", "jax", "jax-gpu", "cupy")
 
 
 @pytest.mark.mnist

@@ -18,6 +18,37 @@ from accelml.testing.kernels import Reference
 from accelml.testing.report import Skip
 from accelml.testing.tolerances import TOLERANCES, distance
 
+Data = Callable[["np.dtype[Any]"], tuple[Any, Any]]
+
+
+@functools.cache
+def wine(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """178 rows of 13 columns, three classes; read-only."""
+    return _table("wine", dtype)
+
+
+@functools.cache
+def diabetes(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """442 rows of 10 columns, a number to predict; read-only."""
+    X, y = _table("diabetes", dtype)
+    return X, frozen((y / 100).astype(dtype))
+
+
+def _table(name: str, dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """A table of scikit-learn's with columns of one scale, off the origin."""
+    from sklearn import datasets
+
+    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    # Off the origin, so that a mean is not a rounding of zero.
+    shift = np.linspace(-1.0, 2.0, X.shape[1])
+    return frozen(np.asarray((X - X.mean(axis=0)) / X.std(axis=0) + shift, dtype)), frozen(y)
+
+
+def frozen(array: Any) -> Any:
+    """The array, read-only: a body that writes into its input is found out."""
+    array.flags.writeable = False
+    return array
+
 
 class Work(NamedTuple):
     """One estimator, how it is set, and what it is trained on."""
@@ -25,13 +56,16 @@ class Work(NamedTuple):
     name: str
     module: str
     settings: dict[str, Any]
-    table: str = "wine"
+    data: Data = wine
 
     @property
     def label(self) -> str:
         """What the report calls it."""
         told = {key: value for key, value in self.settings.items() if key in TOLD}
         return f"{self.name}({', '.join(map(str, told.values()))})"
+
+    def __hash__(self) -> int:
+        return hash((self.label, self.data))
 
 
 TOLD = ("solver", "multi_class", "covariance_type")
@@ -43,9 +77,9 @@ WORK = (
     Work("StandardScaler", "preprocessing", {}),
     Work("PolynomialFeatures", "preprocessing", {"degree": 2}),
     Work("SinusoidFeatures", "preprocessing", {"degree": 2}),
-    Work("LinearRegression", "linear_model", {}, "diabetes"),
-    Work("LinearRegression", "linear_model", {"solver": "gd", "max_iter": 50}, "diabetes"),
-    Work("Ridge", "linear_model", {"alpha": 2.0}, "diabetes"),
+    Work("LinearRegression", "linear_model", {}, diabetes),
+    Work("LinearRegression", "linear_model", {"solver": "gd", "max_iter": 50}, diabetes),
+    Work("Ridge", "linear_model", {"alpha": 2.0}, diabetes),
     Work("LogisticRegression", "linear_model", {"solver": "lbfgs", **LOGISTIC}),
     Work("LogisticRegression", "linear_model", {"solver": "cg", **LOGISTIC}),
     Work("LogisticRegression", "linear_model", {"solver": "gd", **LOGISTIC}),
@@ -55,7 +89,7 @@ WORK = (
     ),
     Work("MLPClassifier", "neural_network", {"solver": "adam", **NETWORK}),
     Work("MLPClassifier", "neural_network", {"solver": "sgd", **NETWORK}),
-    Work("MLPRegressor", "neural_network", {"solver": "adam", **NETWORK}, "diabetes"),
+    Work("MLPRegressor", "neural_network", {"solver": "adam", **NETWORK}, diabetes),
     Work("KMeans", "cluster", CLUSTERS),
     Work("MiniBatchKMeans", "cluster", {**CLUSTERS, "batch_size": 64}),
     Work("GaussianAnomalyDetector", "anomaly", {"covariance_type": "diag"}),
@@ -64,13 +98,14 @@ WORK = (
 
 # Which tolerance each fitted attribute is held to.
 ATTRIBUTES = {
-    "n_iter_": "iterations", "n_steps_": "iterations",
+    "n_iter_": "iterations", "n_steps_": "iterations", "rank_": "iterations",
     "labels_": "labels",
     "loss_": "loss", "loss_curve_": "loss", "inertia_": "loss",
     **dict.fromkeys(
         (
             "coef_", "intercept_", "coefs_", "intercepts_", "singular_", "cluster_centers_",
-            "mean_", "var_", "scale_", "location_", "scatter_", "precision_cholesky_", "offset_",
+            "counts_", "mean_", "var_", "scale_", "location_", "scatter_", "precision_cholesky_",
+            "offset_",
         ),
         "parameters",
     ),
@@ -103,33 +138,18 @@ def make(work: Work, backend: Any) -> Any:
     return getattr(module, work.name)(**work.settings, backend=backend)
 
 
-@functools.cache
-def table(name: str, dtype: np.dtype[Any]) -> tuple[Any, Any]:
-    """A table of scikit-learn's with columns of one scale, of that dtype."""
-    from sklearn import datasets
-
-    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
-    # Off the origin, so that a mean is not a rounding of zero.
-    shift = np.linspace(-1.0, 2.0, X.shape[1])
-    X = np.asarray((X - X.mean(axis=0)) / X.std(axis=0) + shift, dtype)
-    y = (y / 100).astype(dtype) if name == "diabetes" else y
-    for array in (X, y):
-        array.flags.writeable = False  # what writes into its input is found out
-    return X, y
-
-
 def train(work: Work, backend: Any, dtype: np.dtype[Any]) -> Any:
     """Fit; reaching the iteration limit is part of the work."""
-    X, y = table(work.table, dtype)
+    X, y = work.data(dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return make(work, backend).fit(X, y)
 
 
 @functools.cache
-def expected(position: int, dtype: np.dtype[Any]) -> Any:
-    """What NumPy makes of ``WORK[position]``, with no kernel overridden."""
-    return train(WORK[position], Reference(), dtype)
+def expected(work: Work, dtype: np.dtype[Any]) -> Any:
+    """What NumPy makes of it, with no kernel overridden."""
+    return train(work, Reference(), dtype)
 
 
 def outputs(model: Any, X: Any) -> dict[str, Any]:
@@ -141,10 +161,10 @@ def check_agrees(
     backend: Backend, work: Work, dtype: np.dtype[Any], models: dict[Any, Any]
 ) -> None:
     """Every attribute and output, within its tolerance; lists all that are not."""
-    reference = expected(WORK.index(work), dtype)
+    reference = expected(work, dtype)
     model = models[dtype] = train(work, backend, dtype)
     assert str(model.backend_) == backend.name, f"it ran on {model.backend_}"
-    X, _ = table(work.table, dtype)
+    X, _ = work.data(dtype)
     wrong: list[str] = []
     for attribute, quantity in ATTRIBUTES.items():
         if getattr(reference, attribute, None) is not None:
@@ -195,7 +215,7 @@ def check_outputs(backend: Backend, work: Work, models: dict[Any, Any]) -> None:
     if not type(backend).array_types:
         raise Skip("it has no array types of its own")
     model = trained(models)
-    X, _ = table(work.table, max(models, key=lambda dtype: dtype.itemsize))
+    X, _ = work.data(max(models, key=lambda dtype: dtype.itemsize))
     with backend.context():
         there = backend.asarray(X)
     types = type(there)
@@ -211,7 +231,7 @@ def check_outputs(backend: Backend, work: Work, models: dict[Any, Any]) -> None:
     if isinstance(there, np.ndarray):
         return
     inferred = model.__class__(**{**model.get_params(), "backend": None})
-    _, y = table(work.table, X.dtype)
+    _, y = work.data(X.dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         inferred.fit(there, y)
@@ -224,7 +244,7 @@ def check_outputs(backend: Backend, work: Work, models: dict[Any, Any]) -> None:
 def check_pickle(work: Work, models: dict[Any, Any]) -> None:
     """The same outputs after a round trip."""
     model = trained(models)
-    X, _ = table(work.table, max(models, key=lambda dtype: dtype.itemsize))
+    X, _ = work.data(max(models, key=lambda dtype: dtype.itemsize))
     again = outputs(pickle.loads(pickle.dumps(model)), X)
     for method, before in outputs(model, X).items():
         assert np.array_equal(again[method], before), f"{method} changed by pickling the model"

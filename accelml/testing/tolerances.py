@@ -41,7 +41,8 @@ TOLERANCES = MappingProxyType(
         "parameters": Tolerance(
             1e-6, 1e-3, ENTRY,
             "`coef_`, `intercept_`, `coefs_`, `intercepts_`, `singular_`, `cluster_centers_`, "
-            "`mean_`, `var_`, `scale_`, `location_`, `scatter_`, `precision_cholesky_`, `offset_`",
+            "`counts_`, `mean_`, `var_`, `scale_`, `location_`, `scatter_`, `precision_cholesky_`, "
+            "`offset_`",
         ),
         "loss": Tolerance(1e-9, 1e-4, ENTRY, "`loss_`, `loss_curve_`, `inertia_`"),
         "predictions": Tolerance(
@@ -50,7 +51,7 @@ TOLERANCES = MappingProxyType(
             "`transform`",
         ),
         "labels": Tolerance(0.0, 0.005, ROWS, "`labels_`, `predict` of classes and clusters"),
-        "iterations": Tolerance(0.0, 0.2, COUNT, "`n_iter_`, `n_steps_`"),
+        "iterations": Tolerance(0.0, 0.2, COUNT, "`n_iter_`, `n_steps_`, `rank_`"),
     }
 )  # fmt: skip
 
