@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,13 +20,16 @@ except ImportError:
         return method
 
 
-__all__ = ["CallbackSupportMixin", "FitTasks", "with_callbacks"]
+__all__ = ["TEARDOWN", "CallbackSupportMixin", "FitTasks", "with_callbacks"]
+
+# What scikit-learn keeps on the estimator during a fit, and removes itself.
+TEARDOWN = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
 class FitTasks:
     """One fit as callbacks see it: a task with a subtask for each iteration.
 
-    Costs nothing unless a callback is set.
+    A context manager around the fit. Costs nothing unless a callback is set.
 
     Parameters
     ----------
@@ -34,32 +38,59 @@ class FitTasks:
     X, y : array-like
         As the user passed them.
     sample_weight : array-like, optional
-    steps : int
-        The most iterations.
+    steps : int or None
+        The most iterations, 0 for a fit without; None where ``begin`` will say.
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any, steps: int) -> None:
+    def __init__(
+        self, estimator: Any, X: Any, y: Any = None, sample_weight: Any = None,
+        steps: int | None = 0,
+    ) -> None:  # fmt: skip
         self.estimator = estimator
         self.context: Any = None
+        self.steps = steps
         self.data: dict[str, Any] = {"X": X, "y": y}
         if sample_weight is not None:
             self.data["metadata"] = {"sample_weight": sample_weight}
-        if hasattr(estimator, "_init_callback_context") and hasattr(estimator, "_skl_callbacks"):
-            self.context = estimator._init_callback_context(max_subtasks=steps)
-            self.context.call_on_fit_task_begin(estimator=estimator, **self.data)
+
+    @property
+    def are_followed(self) -> bool:
+        """Whether a callback is set, which then hears of every iteration."""
+        able = hasattr(self.estimator, "_init_callback_context")
+        return able and hasattr(self.estimator, "_skl_callbacks")
+
+    def __enter__(self) -> Self:
+        if self.steps is not None:
+            self.begin(self.steps)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.end()
+
+    def begin(self, steps: int) -> None:
+        """Report the begin of the fit."""
+        if self.are_followed:
+            self.context = self.estimator._init_callback_context(max_subtasks=steps)
+            self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
     def iteration(self, fitted: Callable[[], Mapping[str, Any]]) -> bool:
         """Report one more iteration; whether a callback wants it to be the last.
 
-        ``fitted()`` is what an estimator would have learned had it stopped here.
+        ``fitted()`` is what an estimator would have learned had it stopped here; it is called only
+        where a callback wants to know.
         """
         if self.context is None:
             return False
-        attributes = dict(fitted())
         task = self.context.subcontext(task_name="iteration")
         task.call_on_fit_task_begin(estimator=self.estimator, **self.data)
         stop = task.call_on_fit_task_end(
-            estimator=self.estimator, **self.data, reconstruction_attributes=attributes
+            estimator=self.estimator, **self.data, reconstruction_attributes=fitted
         )
         return bool(stop)
 

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 
 from accelml._typing import Array, Tree
 from accelml.backend import Backend
-from accelml.callbacks import CallbackSupportMixin
+from accelml.callbacks import TEARDOWN, CallbackSupportMixin
 from accelml.selection import Choice, owner, resolve
 from accelml.tree import leaves, tree_map
 from accelml.validation import check_X
@@ -70,6 +70,8 @@ class BackendEstimator(CallbackSupportMixin, BaseEstimator):
             yield
         except BaseException:
             if fitting:
+                # What callbacks are torn down by, once this exception has left ``fit``.
+                before |= {name: value for name, value in vars(self).items() if name in TEARDOWN}
                 self.__dict__.clear()
                 self.__dict__.update(before)
             raise

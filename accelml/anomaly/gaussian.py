@@ -26,6 +26,7 @@ from accelml.anomaly.labels import check_anomalies
 from accelml.anomaly.moments import Moments, merge, statistics
 from accelml.anomaly.threshold import share_below, threshold_curve
 from accelml.backend import Backend
+from accelml.callbacks import FitTasks, with_callbacks
 from accelml.estimator import BackendEstimator, Session
 from accelml.exceptions import DivergenceError
 from accelml.parameters import BACKEND_CONSTRAINTS
@@ -153,6 +154,7 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
         self.backend = backend
         self.device = device
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> GaussianAnomalyDetector:
         """Fit the Gaussian and set ``offset_`` by ``contamination``.
 
@@ -178,7 +180,8 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
             If the variance of ``X`` overflows.
         """
         self._validate_params()
-        with self._session(X, self._work(X), fitting=True) as session:
+        tasks = FitTasks(self, X, y, sample_weight)
+        with self._session(X, self._work(X), fitting=True) as session, tasks:
             X = self._check_X(session, X, reset=True)
             weights, moments = self._moments(session, X, sample_weight)
             self._store(moments, X.shape[0])
@@ -188,6 +191,7 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
         return self
 
     @available_if(can_partial_fit)
+    @with_callbacks
     def partial_fit(
         self, X: Any, y: Any = None, sample_weight: Any = None
     ) -> GaussianAnomalyDetector:
@@ -221,7 +225,8 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
                 f"covariance_type={self.covariance_type!r}, but the rows seen so far were summed "
                 "with the other one: set it back, or call fit on everything at once."
             )
-        with self._session(X, self._work(X), fitting=True) as session:
+        tasks = FitTasks(self, X, y, sample_weight)
+        with self._session(X, self._work(X), fitting=True) as session, tasks:
             X = self._check_X(session, X, reset=is_first)
             moments = self._moments(session, X, sample_weight)[1]
             n = X.shape[0]

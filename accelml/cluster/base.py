@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -163,18 +162,10 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     def _fit(self, X: Any, sample_weight: Any) -> None:
         raise NotImplementedError
 
-    @contextlib.contextmanager
-    def _fitting(self, X: Any, passes: int) -> Iterator[Session]:
+    def _fitting(self, X: Any, passes: int) -> AbstractContextManager[Session]:
         """A session whose failure leaves the estimator as it was."""
         self._validate_params()
-        before = dict(self.__dict__)
-        try:
-            with self._session(X, self._work(X, passes), fitting=True) as session:
-                yield session
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+        return self._session(X, self._work(X, passes), fitting=True)
 
     def _check_count(self, n: int) -> None:
         if n < self.n_clusters:

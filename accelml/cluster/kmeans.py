@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from accelml._typing import Array
 from accelml.backend import Backend
+from accelml.callbacks import FitTasks, with_callbacks
 from accelml.cluster.base import (
     BaseKMeans,
     Floats,
@@ -23,7 +23,7 @@ from accelml.cluster.initialization import given_centers, initial_centers
 from accelml.cluster.lloyd import Run, run
 from accelml.cluster.rows import Centered, block_size, centered
 from accelml.estimator import Session
-from accelml.exceptions import TrainingInterrupted
+from accelml.exceptions import TrainingInterrupted, warn_user
 from accelml.parameters import generator_of
 from accelml.progress import Update, progress_bar
 
@@ -169,19 +169,22 @@ class KMeans(BaseKMeans):
         self._fit(X, sample_weight)
         return self
 
+    @with_callbacks
     def _fit(self, X: Any, sample_weight: Any) -> None:
-        with self._fitting(X, passes=2 * min(self.max_iter, 30)) as session:
+        tasks = FitTasks(self, X, None, sample_weight, steps=None)
+        with self._fitting(X, passes=2 * min(self.max_iter, 30)) as session, tasks:
             backend = session.backend
             X = self._check_X(session, X, reset=True)
             self._check_count(X.shape[0])
             weights = row_weights(X, sample_weight)
             init, runs = self._start(X.shape[1])
+            tasks.begin(self.max_iter * runs)
             size = block_size(X.shape, self.n_clusters)
             data = centered(backend, size, X, backend.asarray(weights, X.dtype))
             refuse_overflow(backend, data)
             title = f"k-means on {session.choice} ({session.choice.reason})"
             with progress_bar(title, self.max_iter * runs, shown=bool(self.verbose)) as update:
-                best = self._best_run(session, X, weights, data, init, runs, update)
+                best = self._best_run(session, X, weights, data, init, runs, update, tasks)
             self.cluster_centers_ = best.centers
             self.labels_ = best.labels
             self.inertia_ = best.inertia
@@ -194,11 +197,10 @@ class KMeans(BaseKMeans):
         if not is_given(self.init):
             return self.init, runs
         if runs != 1:
-            warnings.warn(
+            warn_user(
                 "Explicit initial center position passed: performing only one init in KMeans "
                 f"instead of n_init={runs}.",
                 RuntimeWarning,
-                stacklevel=4,
             )
         return given_centers(self.init, self.n_clusters, features), 1
 
@@ -211,6 +213,7 @@ class KMeans(BaseKMeans):
         init: Any,
         runs: int,
         update: Update,
+        tasks: FitTasks,
     ) -> Solution:
         """The run of lowest inertia, up to Ctrl-C."""
         backend = session.backend
@@ -218,13 +221,25 @@ class KMeans(BaseKMeans):
         tol = backend.asarray(self.tol, backend.xp.float64) * data.variance
         origin = backend.to_numpy(data.origin)
         best: Solution | None = None
+
+        def fitted(reached: Array) -> dict[str, Any]:
+            centers = away(backend.to_numpy(reached), origin)
+            labels, inertia = self._label(backend, X, weights, backend.asarray(centers))
+            return {"cluster_centers_": centers, "labels_": labels, "inertia_": inertia}
+
+        def inspect(reached: Array) -> bool:
+            return tasks.iteration(lambda: fitted(reached))
+
         for number in range(runs):
             start = initial_centers(
                 backend, init, data.points, origin, weights, self.n_clusters, generator,
                 raw_rows=lambda: session.restore(X),
             )  # fmt: skip
             monitor = shifted(update, number * self.max_iter)
-            ended = run(backend, data.points, start, tol, self.max_iter, monitor)
+            ended = run(
+                backend, data.points, start, tol, self.max_iter, monitor,
+                inspect if tasks.are_followed else None,
+            )  # fmt: skip
             centers = away(backend.to_numpy(ended.centers), origin)
             labels, inertia = self._label(backend, X, weights, backend.asarray(centers))
             found = Solution(centers, labels, inertia, ended)
@@ -248,13 +263,13 @@ class KMeans(BaseKMeans):
                 f"Number of distinct clusters ({found}) found smaller than n_clusters "
                 f"({self.n_clusters}). Possibly due to duplicate points in X."
             )
-        elif not best.run.converged:
+        elif not best.run.converged and best.run.n_iter >= self.max_iter:
             message = (
                 f"KMeans did not converge within max_iter={self.max_iter}. Increase max_iter or "
                 "tol."
             )
         if message is not None:
-            warnings.warn(message, category, stacklevel=4)
+            warn_user(message, category)
 
 
 class Solution(NamedTuple):

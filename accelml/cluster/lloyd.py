@@ -174,6 +174,7 @@ def run(
     tol: Array,
     max_iter: int,
     monitor: Callable[..., None],
+    inspect: Callable[[Array], bool] | None = None,
 ) -> Run:
     """Iterate from ``centers``; where Ctrl-C ends it, with the centers reached until then.
 
@@ -188,6 +189,8 @@ def run(
     max_iter : int
     monitor : callable
         ``monitor(iteration, shift=...)``, called every few iterations.
+    inspect : callable, optional
+        ``inspect(centers) -> bool``, called after every iteration; ``True`` ends them.
 
     Returns
     -------
@@ -195,7 +198,7 @@ def run(
     """
     xp = backend.xp
     work = float(points.X.shape[0] * points.X.shape[1]) * centers.shape[0] * centers.shape[1]
-    chunk = max(1, min(10, int(PATIENCE / work)))
+    chunk = 1 if inspect is not None else max(1, min(10, int(PATIENCE / work)))
     state = State(
         centers,
         backend.asarray(-xp.ones(points.counts.shape, dtype=xp.int32)),
@@ -210,6 +213,8 @@ def run(
             state = lloyd(backend, points, state, tol, limit)
             made = int(state.iteration)
             monitor(made, shift=float(state.shift))
+            if inspect is not None and inspect(state.centers):
+                break
     except KeyboardInterrupt:
         return Run(state.centers, int(state.iteration), False, True)
     return Run(state.centers, made, bool(state.converged), False)

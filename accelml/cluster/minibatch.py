@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval
 
 from accelml._typing import Array
 from accelml.backend import Backend
+from accelml.callbacks import FitTasks, with_callbacks
 from accelml.cluster.base import (
     BaseKMeans,
     Floats,
@@ -31,7 +32,7 @@ from accelml.cluster.minibatch_step import (
 )
 from accelml.cluster.rows import block_size, centered, column_means
 from accelml.estimator import Session
-from accelml.exceptions import TrainingInterrupted
+from accelml.exceptions import TrainingInterrupted, warn_user
 from accelml.parameters import generator_of
 from accelml.progress import progress_bar
 
@@ -187,15 +188,17 @@ class MiniBatchKMeans(BaseKMeans):
         self._fit(X, sample_weight)
         return self
 
+    @with_callbacks
     def _fit(self, X: Any, sample_weight: Any) -> None:
-        with self._fitting(X, passes=2) as session:
+        tasks = FitTasks(self, X, None, sample_weight, steps=None)
+        with self._fitting(X, passes=2) as session, tasks:
             backend = session.backend
             X = self._check_X(session, X, reset=True)
             n = X.shape[0]
             self._check_count(n)
             weights = row_weights(X, sample_weight)
             size = min(self.batch_size, n)
-            init_size = self._init_size(n, level=4)
+            init_size = self._init_size(n)
             stepper = self._new_stepper()
             origin = column_means(backend, X)
             centers = self._best_start(session, X, weights, origin, init_size, stepper.generator)
@@ -205,11 +208,13 @@ class MiniBatchKMeans(BaseKMeans):
                 2 * size / (n + 1),
             )
             limit = self.max_iter * n // size
+            tasks.begin(limit)
             title = f"mini-batches on {session.choice} ({session.choice.reason})"
             with progress_bar(title, limit, shown=bool(self.verbose)) as update:
                 descent = descend(
                     backend, X, weights, origin, centers, stepper, settling,
                     size=size, limit=limit, update=update,
+                    inspect=self._reporter(backend, origin, tasks),
                 )  # fmt: skip
             self._store(backend, descent.averages, origin, stepper, descent.steps)
             self.n_iter_ = math.ceil(descent.steps * size / n)
@@ -217,12 +222,27 @@ class MiniBatchKMeans(BaseKMeans):
             if not self.compute_labels:
                 self.inertia_ = settling.estimate() * float(weights.sum())
         if descent.interrupted:
-            warnings.warn(
+            warn_user(
                 "Training was interrupted; the model is what it was after the last whole batch.",
                 TrainingInterrupted,
-                stacklevel=3,
             )
 
+    def _reporter(
+        self, backend: Backend, origin: Array, tasks: FitTasks
+    ) -> Callable[[Averages], bool] | None:
+        """Tell callbacks of the centers after a batch."""
+        if not tasks.are_followed:
+            return None
+        away_by = backend.to_numpy(origin)
+
+        def inspect(averages: Averages) -> bool:
+            return tasks.iteration(
+                lambda: {"cluster_centers_": away(backend.to_numpy(averages.centers), away_by)}
+            )
+
+        return inspect
+
+    @with_callbacks
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> MiniBatchKMeans:
         """Take one more batch into the centers.
 
@@ -247,7 +267,8 @@ class MiniBatchKMeans(BaseKMeans):
             If squared distances overflow.
         """
         is_first = not hasattr(self, "cluster_centers_")
-        with self._fitting(X, passes=1) as session:
+        tasks = FitTasks(self, X, None, sample_weight)
+        with self._fitting(X, passes=1) as session, tasks:
             backend = session.backend
             X = self._check_X(session, X, reset=is_first)
             weights = row_weights(X, sample_weight)
@@ -255,7 +276,7 @@ class MiniBatchKMeans(BaseKMeans):
                 self._check_count(X.shape[0])
                 stepper, steps, counts = self._new_stepper(), 0, np.zeros(self.n_clusters)
                 origin = column_means(backend, X)
-                size = self._init_size(X.shape[0], level=3)
+                size = self._init_size(X.shape[0])
                 centers = self._start(session, X, weights, origin, size, stepper.generator)
             else:
                 stepper, steps, counts = copy.deepcopy(self._stepper), self.n_steps_, self.counts_
@@ -292,7 +313,7 @@ class MiniBatchKMeans(BaseKMeans):
             centers = backend.asarray(self.cluster_centers_)
             self.labels_, self.inertia_ = self._label(backend, X, weights, centers)
 
-    def _init_size(self, n: int, *, level: int) -> int:
+    def _init_size(self, n: int) -> int:
         """Rows that the initial centers are chosen from."""
         size = self.init_size
         if size is None:
@@ -300,11 +321,10 @@ class MiniBatchKMeans(BaseKMeans):
             if size < self.n_clusters:
                 size = 3 * self.n_clusters
         elif size < self.n_clusters:
-            warnings.warn(
+            warn_user(
                 f"init_size={size} should be larger than n_clusters={self.n_clusters}. Setting it "
                 "to min(3*n_clusters, n_samples)",
                 RuntimeWarning,
-                stacklevel=level,
             )
             size = 3 * self.n_clusters
         return min(size, n)
@@ -322,11 +342,10 @@ class MiniBatchKMeans(BaseKMeans):
         backend = session.backend
         runs = self._runs(otherwise=3)
         if is_given(self.init) and runs != 1:
-            warnings.warn(
+            warn_user(
                 "Explicit initial center position passed: performing only one init in "
                 f"MiniBatchKMeans instead of n_init={runs}.",
                 RuntimeWarning,
-                stacklevel=4,
             )
             runs = 1
         starts = [self._start(session, X, weights, origin, size, generator) for _ in range(runs)]

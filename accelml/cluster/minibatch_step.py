@@ -193,8 +193,9 @@ def descend(
     size: int,
     limit: int,
     update: Callable[..., None],
+    inspect: Callable[[Averages], bool] | None = None,
 ) -> Descent:
-    """Step through random batches until they settle, or ``limit`` times, or up to Ctrl-C.
+    """Step through random batches until they settle or ``inspect`` says so, up to Ctrl-C.
 
     Rows are drawn with replacement, each as likely as its weight says, so that within a batch all
     count alike.
@@ -213,7 +214,8 @@ def descend(
             descent = Descent(step.averages, descent.steps + 1)
             inertia = float(step.inertia) / size
             update(descent.steps, inertia=inertia)
-            if settling.is_over(inertia, float(step.shift)):
+            is_over = settling.is_over(inertia, float(step.shift))
+            if (inspect is not None and inspect(step.averages)) or is_over:
                 break
     except KeyboardInterrupt:
         descent.interrupted = True

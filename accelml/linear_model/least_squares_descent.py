@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from accelml._typing import Array
 from accelml.backend import Backend
-from accelml.linear_model.logistic_fit import SOLVERS, weighted_mean
+from accelml.linear_model.logistic_fit import SOLVERS, uncentered, weighted_mean
 from accelml.objectives.linear_classifier import Linear
 from accelml.objectives.squared_error import Rows, SquaredError
 from accelml.optimize import Result, minimize
@@ -33,7 +34,7 @@ def make_rows(
 def descend(
     backend: Backend, X: Array, targets: Array, weights: Array, *, alpha: Any,
     fit_intercept: bool, solver: str, learning_rate: float | str, tol: float, max_iter: int,
-    update: Update,
+    update: Update, inspect: Callable[[Linear], bool] | None = None,
 ) -> Result:  # fmt: skip
     """Minimise the squared error from zero.
 
@@ -60,6 +61,7 @@ def descend(
         max_iter=max_iter,
         settings=settings,
         monitor=lambda iteration, loss: update(iteration, loss=loss),
+        inspect=None if inspect is None else uncentered(inspect, rows.center),
     )
     found = result.params
     result.params = Linear(found.weights, found.bias - rows.center @ found.weights)

@@ -41,6 +41,8 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
     tol: float
     max_iter: int | None
     verbose: int
+    coef_: np.ndarray[Any, Any]
+    intercept_: Any
     rank_: int | None
     singular_: np.ndarray[Any, Any] | None
 
@@ -91,8 +93,9 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
         self._validate_params()
         columns = (getattr(X, "shape", None) or (0,))[-1]
         work = float(np.prod(getattr(X, "shape", (0, 0)))) * (columns + 1)
-        with self._session(X, work, fitting=True) as session:
-            tasks = FitTasks(self, X, y, sample_weight, 1)
+        steps = self._limit if self.solver in ITERATIVE else 0
+        tasks = FitTasks(self, X, y, sample_weight, steps)
+        with self._session(X, work, fitting=True) as session, tasks:
             backend, xp = session.backend, session.backend.xp
             X = self._check_X(session, X, reset=True)
             y = check_targets(X.shape[0], y, np.float64)
@@ -106,12 +109,12 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
             )
             alpha = self._alpha(data[1].shape[1])
             if self.solver in ITERATIVE:
-                result = self._descend(session, data, alpha)
+                result = self._descend(session, data, alpha, tasks, one=y.ndim == 1)
                 report(
                     [result], solver=self.solver, tol=self.tol, max_iter=self._limit,
                     dtype=str(X.dtype),
                 )  # fmt: skip
-                self._store_result(backend, result, X, y)
+                self._store_result(backend, result, y)
             else:
                 cutoff = self._cutoff(X.shape)
                 solution = least_squares(
@@ -119,14 +122,20 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
                     fit_intercept=self.fit_intercept, solver=self.solver,
                 )  # fmt: skip
                 self._store_solution(backend, solution, X, y, cutoff)
-            tasks.end()
         return self
 
     @property
     def _limit(self) -> int:
         return DEFAULT_MAX_ITER if self.max_iter is None else int(self.max_iter)
 
-    def _descend(self, session: Session, data: tuple[Array, ...], alpha: Any) -> Result:
+    def _descend(
+        self, session: Session, data: tuple[Array, ...], alpha: Any, tasks: FitTasks, *, one: bool
+    ) -> Result:
+        to_numpy = session.backend.to_numpy
+
+        def inspect(now: Linear) -> bool:
+            return tasks.iteration(lambda: self._fitted(*map(to_numpy, now), one=one))
+
         title = f"training on {session.choice} ({session.choice.reason})"
         with progress_bar(title, self._limit, shown=bool(self.verbose)) as update:
             return descend(
@@ -139,11 +148,12 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
                 tol=self.tol,
                 max_iter=self._limit,
                 update=update,
+                inspect=inspect if tasks.are_followed else None,
             )
 
-    def _store_result(self, backend: Backend, result: Result, X: Array, y: Any) -> None:
+    def _store_result(self, backend: Backend, result: Result, y: Any) -> None:
         weights, bias = map(backend.to_numpy, result.params)
-        self._store(weights, bias, y)
+        self.__dict__.update(self._fitted(weights, bias, one=y.ndim == 1))
         self.rank_ = self.singular_ = None
         self.n_iter_ = result.n_iter
         self.loss_curve_ = result.curve
@@ -153,7 +163,8 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
         self, backend: Backend, solution: Solution, X: Array, y: Any, cutoff: float
     ) -> None:
         dtype = np.float32 if X.dtype == backend.xp.float32 else np.float64
-        self._store(solution.weights.astype(dtype), solution.bias.astype(dtype), y)
+        weights, bias = solution.weights.astype(dtype), solution.bias.astype(dtype)
+        self.__dict__.update(self._fitted(weights, bias, one=y.ndim == 1))
         self.rank_ = self.singular_ = None
         if solution.singular is not None:
             self.rank_ = rank(solution.singular, cutoff)
@@ -162,13 +173,15 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
         self.solver_ = solution.solver
         self.__dict__.pop("loss_curve_", None)
 
-    def _store(self, weights: np.ndarray[Any, Any], bias: np.ndarray[Any, Any], y: Any) -> None:
-        """Keep the linear map, in scikit-learn's shapes."""
-        self.coef_ = np.ascontiguousarray(weights.T)
-        self.intercept_: Any = bias if self.fit_intercept else 0.0
-        if y.ndim == 1:
-            self.coef_ = self.coef_[0]
-            self.intercept_ = bias[0] if self.fit_intercept else 0.0
+    def _fitted(
+        self, weights: np.ndarray[Any, Any], bias: np.ndarray[Any, Any], *, one: bool
+    ) -> dict[str, Any]:
+        """The linear map in scikit-learn's shapes, those of one target or of several."""
+        coef = np.ascontiguousarray(weights.T)
+        return {
+            "coef_": coef[0] if one else coef,
+            "intercept_": (bias[0] if one else bias) if self.fit_intercept else 0.0,
+        }
 
     def _gradient_problems(
         self,

@@ -111,12 +111,12 @@ def solve(
     tol: float,
     max_iter: int,
     update: Update,
-    inspect: Callable[[Linear], bool] | None = None,
+    inspect: Callable[[list[Linear]], bool] | None = None,
 ) -> list[Result]:
     """Minimise one problem after another, up to Ctrl-C.
 
     The solver sees centred features, with which ``X W + b = (X - c) W + (b + c W)``; the results
-    are in terms of ``X`` again.
+    are in terms of ``X`` again. ``inspect`` gets those of all problems begun.
     """
     xp = backend.xp
     settings: Any = ()
@@ -129,6 +129,9 @@ def solve(
         weights = backend.asarray(np.ascontiguousarray(problem.coef.T), rows.X.dtype)
         bias = backend.asarray(np.ascontiguousarray(problem.intercept), rows.X.dtype)
         monitor = shifted(update, max_iter * len(results))
+        look = None
+        if inspect is not None:
+            look = uncentered(beside([ended.params for ended in results], inspect), rows.center)
         result = minimize(
             backend,
             SOLVERS[solver],
@@ -139,7 +142,7 @@ def solve(
             max_iter=max_iter,
             settings=settings,
             monitor=monitor,
-            inspect=None if inspect is None else uncentered(inspect, rows),
+            inspect=look,
         )
         solved = result.params
         result.params = Linear(solved.weights, solved.bias - rows.center @ solved.weights)
@@ -149,11 +152,34 @@ def solve(
     return results
 
 
-def uncentered(inspect: Callable[[Linear], bool], rows: Rows) -> Callable[[Linear], bool]:
+def uncentered(inspect: Callable[[Linear], bool], center: Array) -> Callable[[Linear], bool]:
     """``inspect`` of parameters in terms of ``X`` itself."""
-    return lambda now: inspect(Linear(now.weights, now.bias - rows.center @ now.weights))
+    return lambda now: inspect(Linear(now.weights, now.bias - center @ now.weights))
+
+
+def beside(
+    solved: list[Linear], inspect: Callable[[list[Linear]], bool]
+) -> Callable[[Linear], bool]:
+    """``inspect`` of one more solution after others."""
+    return lambda now: inspect([*solved, now])
 
 
 def shifted(update: Update, made: int) -> Callable[[int, float], None]:
     """A monitor that counts on from the iterations that other problems have made."""
     return lambda iteration, loss: update(made + iteration, loss=loss)
+
+
+def fitted(
+    backend: Backend, classes: Any, solved: list[Linear], scores: int
+) -> dict[str, np.ndarray[Any, Any]]:
+    """The solutions on the host, as attributes; zeros for the classes that none is of yet."""
+    coef = [backend.to_numpy(params.weights).T for params in solved]
+    intercept = [backend.to_numpy(params.bias) for params in solved]
+    missing = scores - sum(map(len, coef))
+    coef.append(np.zeros((missing, coef[0].shape[1]), coef[0].dtype))
+    intercept.append(np.zeros(missing, coef[0].dtype))
+    return {
+        "coef_": np.concatenate(coef),
+        "intercept_": np.concatenate(intercept),
+        "classes_": classes,
+    }

@@ -17,12 +17,11 @@ from accelml.callbacks import FitTasks, with_callbacks
 from accelml.estimator import BackendEstimator, Session, wider
 from accelml.gradcheck import Problem
 from accelml.kernel import kernel
-from accelml.linear_model.logistic_fit import SOLVERS, make_problems, make_rows, solve
+from accelml.linear_model.logistic_fit import SOLVERS, fitted, make_problems, make_rows, solve
 from accelml.objectives.activations import sigmoid
 from accelml.objectives.cross_entropy import softmax
 from accelml.objectives.linear_classifier import Linear
 from accelml.optimize import Result
-from accelml.optimize.iterate import CHUNK
 from accelml.optimize.report import report
 from accelml.parameters import BACKEND_CONSTRAINTS
 from accelml.progress import progress_bar
@@ -189,9 +188,9 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
         self._validate_params()
         shape = getattr(X, "shape", (0, 0))
         work = float(np.prod(shape)) * self.max_iter * 2
-        with self._session(X, work, fitting=True) as session:
+        tasks = FitTasks(self, X, y, sample_weight, steps=None)
+        with self._session(X, work, fitting=True) as session, tasks:
             backend = session.backend
-            tasks = FitTasks(self, X, y, sample_weight, -(-self.max_iter // CHUNK))
             X = self._check_X(session, X, reset=True)
             y = check_labels(X.shape[0], y)
             weights = check_weights(sample_weight, self.class_weight, y, np.float64)
@@ -216,6 +215,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
             rows = make_rows(backend, X, weights, C=self.C, fit_intercept=self.fit_intercept)
             title = f"training on {session.choice}"
             total = self.max_iter * len(problems)
+            tasks.begin(total)
             with progress_bar(title, total, shown=bool(self.verbose)) as update:
                 results = solve(
                     backend,
@@ -226,30 +226,24 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
                     tol=self.tol,
                     max_iter=self.max_iter,
                     update=update,
-                    inspect=self._reporter(backend, classes, tasks, len(problems)),
+                    inspect=self._reporter(backend, classes, tasks, scores),
                 )
             report(
                 results, solver=self.solver, tol=self.tol, max_iter=self.max_iter,
                 dtype=str(X.dtype),
             )  # fmt: skip
-            self.classes_ = classes
-            self._store(backend, results, scores)
-            tasks.end()
+            solved = [result.params for result in results]
+            self.__dict__.update(fitted(backend, classes, solved, scores))
+            self._store(results)
         return self
 
     def _reporter(
-        self, backend: Backend, classes: Any, tasks: FitTasks, problems: int
-    ) -> Callable[[Linear], bool] | None:
-        """Tell callbacks of a solution so far; of one class against the rest there is none yet."""
-        if tasks.context is None or problems > 1:
+        self, backend: Backend, classes: Any, tasks: FitTasks, scores: int
+    ) -> Callable[[list[Linear]], bool] | None:
+        """Tell callbacks of the solutions so far."""
+        if not tasks.are_followed:
             return None
-
-        def inspect(now: Linear) -> bool:
-            coef, intercept = backend.to_numpy(now.weights).T, backend.to_numpy(now.bias)
-            solved = {"coef_": coef, "intercept_": intercept, "classes_": classes}
-            return tasks.iteration(lambda: solved)
-
-        return inspect
+        return lambda solved: tasks.iteration(lambda: fitted(backend, classes, solved, scores))
 
     def _start(self, features: int, scores: int, *, warm: bool) -> tuple[Any, Any]:
         """Weights and intercepts to start from, on the host."""
@@ -257,15 +251,8 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
             return self.coef_, self.intercept_
         return np.zeros((scores, features)), np.zeros(scores)
 
-    def _store(self, backend: Backend, results: list[Result], scores: int) -> None:
-        """Keep the solutions, on the host; zeros for classes that Ctrl-C left untouched."""
-        coef = [backend.to_numpy(result.params.weights).T for result in results]
-        intercept = [backend.to_numpy(result.params.bias) for result in results]
-        missing = scores - sum(map(len, coef))
-        coef.append(np.zeros((missing, coef[0].shape[1]), coef[0].dtype))
-        intercept.append(np.zeros(missing, coef[0].dtype))
-        self.coef_ = np.concatenate(coef)
-        self.intercept_ = np.concatenate(intercept)
+    def _store(self, results: list[Result]) -> None:
+        """Keep how the solutions were come by."""
         self.n_iter_ = np.array([result.n_iter for result in results], dtype=np.int32)
         curves = [result.curve for result in results]
         self.loss_curve_ = curves[0] if len(curves) == 1 else curves

@@ -147,7 +147,11 @@ class Ridge(LinearRegressor):
             raise ValueError(f"alpha={self.alpha!r} must be finite and 0 or more in every entry.")
         return np.broadcast_to(alpha, (targets,))
 
-    def _store(self, weights: np.ndarray[Any, Any], bias: np.ndarray[Any, Any], y: Any) -> None:
-        super()._store(weights, bias, y)
-        if len(self.coef_) == 1 and self.coef_.ndim == 2:
-            self.coef_ = self.coef_[0]  # as scikit-learn's Ridge, unlike its LinearRegression
+    def _fitted(
+        self, weights: np.ndarray[Any, Any], bias: np.ndarray[Any, Any], *, one: bool
+    ) -> dict[str, Any]:
+        fitted = super()._fitted(weights, bias, one=one)
+        coef = fitted["coef_"]
+        if coef.ndim == 2 and len(coef) == 1:
+            fitted["coef_"] = coef[0]  # as scikit-learn's Ridge, unlike its LinearRegression
+        return fitted

@@ -225,6 +225,11 @@ class MLPBase(EpochTraining):
         self, backend: Backend, params: Parameters, data: Batch, reporting: Reporting
     ) -> Parameters:
         """All rows at once, by L-BFGS."""
+        tasks = reporting.tasks
+
+        def inspect(now: Parameters) -> bool:
+            return tasks.iteration(lambda: self._fitted(backend, now))
+
         result = minimize(
             backend,
             LBFGS(),
@@ -234,7 +239,7 @@ class MLPBase(EpochTraining):
             tol=self.tol,
             max_iter=self.max_iter,
             monitor=lambda iteration, loss: reporting.update(iteration, loss=loss),
-            inspect=lambda now: reporting.tasks.iteration(lambda: self._fitted(backend, now)),
+            inspect=inspect if tasks.are_followed else None,
         )
         report(
             [result], solver=self.solver, tol=self.tol, max_iter=self.max_iter,

@@ -227,8 +227,8 @@ class MLPClassifier(ClassifierMixin, MLPBase):
             If the loss is not finite.
         """
         self._validate_params()
-        with self._session(X, self._work(X, self.max_iter), fitting=True) as session:
-            tasks = FitTasks(self, X, y, sample_weight, self.max_iter)
+        tasks = FitTasks(self, X, y, sample_weight, self.max_iter)
+        with self._session(X, self._work(X, self.max_iter), fitting=True) as session, tasks:
             X = self._check_X(session, X, reset=True)
             y = check_labels(X.shape[0], y, multilabel=True)
             weights = self._weights(sample_weight, y)
@@ -249,7 +249,6 @@ class MLPClassifier(ClassifierMixin, MLPBase):
                 session, Examples(X, numbered(classes, y), weights), tasks, goes_on=goes_on,
                 stratify=y.ndim == 1,
             )  # fmt: skip
-            tasks.end()
         return self
 
     @available_if(can_partial_fit)
@@ -289,8 +288,8 @@ class MLPClassifier(ClassifierMixin, MLPBase):
                 "weights as a dict."
             )
         is_first = not hasattr(self, "coefs_")
-        with self._session(X, self._work(X, 1), fitting=True) as session:
-            tasks = FitTasks(self, X, y, sample_weight, 1)
+        tasks = FitTasks(self, X, y, sample_weight, 1)
+        with self._session(X, self._work(X, 1), fitting=True) as session, tasks:
             X = self._check_X(session, X, reset=is_first)
             y = check_labels(X.shape[0], y, multilabel=True)
             weights = self._weights(sample_weight, y)
@@ -303,7 +302,6 @@ class MLPClassifier(ClassifierMixin, MLPBase):
                 session, Examples(X, numbered(known, y), weights), tasks, first=is_first,
                 stratify=y.ndim == 1,
             )  # fmt: skip
-            tasks.end()
         return self
 
     def _examples(self, X: Any, y: Any, sample_weight: Any) -> Examples:

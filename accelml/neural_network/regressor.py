@@ -149,13 +149,12 @@ feature_names_in_, backend_, device_
             If the loss is not finite.
         """
         self._validate_params()
-        with self._session(X, self._work(X, self.max_iter), fitting=True) as session:
-            tasks = FitTasks(self, X, y, sample_weight, self.max_iter)
+        tasks = FitTasks(self, X, y, sample_weight, self.max_iter)
+        with self._session(X, self._work(X, self.max_iter), fitting=True) as session, tasks:
             X = self._check_X(session, X, reset=True)
             examples = self._examples(X, y, sample_weight)
             goes_on = self.warm_start and hasattr(self, "coefs_")
             self._train(session, examples, tasks, goes_on=goes_on, stratify=False)
-            tasks.end()
         return self
 
     @available_if(can_partial_fit)
@@ -176,12 +175,11 @@ feature_names_in_, backend_, device_
         """
         self._validate_params()
         is_first = not hasattr(self, "coefs_")
-        with self._session(X, self._work(X, 1), fitting=True) as session:
-            tasks = FitTasks(self, X, y, sample_weight, 1)
+        tasks = FitTasks(self, X, y, sample_weight, 1)
+        with self._session(X, self._work(X, 1), fitting=True) as session, tasks:
             X = self._check_X(session, X, reset=is_first)
             examples = self._examples(X, y, sample_weight)
             self._train_more(session, examples, tasks, first=is_first, stratify=False)
-            tasks.end()
         return self
 
     def _examples(self, X: Any, y: Any, sample_weight: Any) -> Examples:

@@ -215,9 +215,10 @@ def minimize(
     settings : tree of arrays, optional
         What the solver needs beside: the learning rate of ``GradientDescent``.
     monitor : callable, optional
-        ``monitor(iteration, value)``, called every few iterations.
+        ``monitor(iteration, value)``, called every few iterations, or after every one beside
+        ``inspect``.
     inspect : callable, optional
-        ``inspect(params) -> bool``, called as often; ``True`` ends the iterations.
+        ``inspect(params) -> bool``, called after every iteration; ``True`` ends them.
 
     Returns
     -------
@@ -226,18 +227,24 @@ def minimize(
     """
     xp = backend.xp
     layout = Layout.of(params)
-    most = min(max_iter, 2**31 - 1)
-    limits = (backend.asarray(tol, xp.float64), backend.asarray(most, xp.int32))
+    limit = backend.asarray(min(max_iter, 2**31 - 1), xp.int32)
+    on_device = backend.asarray(tol, xp.float64)
     state = begin(backend, solver, objective, layout, params, data, settings)
     curve: list[float] = []
     interrupted = False
     if not bool(xp.isfinite(state.point.value)):
         state = state._replace(stop=xp.asarray(int(Stop.NOT_FINITE), dtype=xp.int32))
+
+    def note() -> None:
+        made, first = int(state.iteration) - len(curve), len(curve) % CHUNK
+        curve.extend(backend.to_numpy(state.curve)[first : first + made].tolist())
+
     try:
         while int(state.stop) == Stop.RUNNING and len(curve) < max_iter:
-            state = advance(backend, solver, objective, layout, state, data, *limits)
-            made = int(state.iteration) - len(curve)
-            curve += backend.to_numpy(state.curve)[:made].tolist()
+            if inspect is not None:
+                limit = backend.asarray(len(curve) + 1, xp.int32)
+            state = advance(backend, solver, objective, layout, state, data, on_device, limit)
+            note()
             if monitor is not None:
                 monitor(len(curve), float(state.point.value))
             if inspect is not None and inspect(layout.unravel(xp, state.point.x)):
@@ -245,8 +252,7 @@ def minimize(
     except KeyboardInterrupt:
         interrupted = True
         # It may have come after a chunk was made and before it was noted.
-        made = int(state.iteration) - len(curve)
-        curve += backend.to_numpy(state.curve)[:made].tolist()
+        note()
     stop = Stop(int(state.stop))
     if interrupted:
         stop = Stop.INTERRUPTED

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from accelml.backend import Backend
+from accelml.callbacks import FitTasks, with_callbacks
 from accelml.parameters import BACKEND_CONSTRAINTS
 from accelml.preprocessing.polynomial_basis import count_terms, polynomial_basis
 from accelml.preprocessing.transformer import BackendTransformer, size_of
@@ -101,6 +102,7 @@ class PolynomialFeatures(BackendTransformer):
         self.backend = backend
         self.device = device
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> PolynomialFeatures:
         """Count the outputs; nothing else is learned.
 
@@ -119,7 +121,7 @@ class PolynomialFeatures(BackendTransformer):
             If an argument is invalid, or there would be no output or more than can be indexed.
         """
         self._validate_params()
-        with self._session(X, fitting=True) as session:
+        with self._session(X, fitting=True) as session, FitTasks(self, X, y):
             self._check_X(session, X, reset=True)
             low, high = degree_range(self.degree, self.include_bias)
             width, apart = self.n_features_in_, bool(self.interaction_only)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from accelml._typing import Array
 from accelml.backend import Backend
+from accelml.callbacks import FitTasks, with_callbacks
 from accelml.kernel import kernel
 from accelml.parameters import BACKEND_CONSTRAINTS
 from accelml.preprocessing.transformer import BackendTransformer, size_of
@@ -126,6 +127,7 @@ class SinusoidFeatures(BackendTransformer):
         self.backend = backend
         self.device = device
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> SinusoidFeatures:
         """Count the outputs; nothing else is learned.
 
@@ -144,7 +146,7 @@ class SinusoidFeatures(BackendTransformer):
             If an argument is invalid; the message names it.
         """
         self._validate_params()
-        with self._session(X, fitting=True) as session:
+        with self._session(X, fitting=True) as session, FitTasks(self, X, y):
             self._check_X(session, X, reset=True)
             self.n_output_features_ = self.n_features_in_ * len(self._patterns())
         return self

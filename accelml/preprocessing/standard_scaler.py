@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from accelml._typing import Array
 from accelml.backend import Backend
+from accelml.callbacks import FitTasks, with_callbacks
 from accelml.estimator import Session
 from accelml.parameters import BACKEND_CONSTRAINTS
 from accelml.preprocessing.moments import Moments, merge, statistics
@@ -111,6 +112,7 @@ class StandardScaler(OneToOneFeatureMixin, BackendTransformer):
         self.backend = backend
         self.device = device
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> StandardScaler:
         """Learn the mean and the standard deviation of each feature.
 
@@ -131,8 +133,9 @@ class StandardScaler(OneToOneFeatureMixin, BackendTransformer):
         ValueError
             If an argument is invalid; the message names it. Nothing is changed then.
         """
-        return self._learn(X, sample_weight, first=True)
+        return self._learn(X, y, sample_weight, first=True)
 
+    @with_callbacks
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> StandardScaler:
         """Learn from more rows, as if all of them had come at once.
 
@@ -151,12 +154,13 @@ class StandardScaler(OneToOneFeatureMixin, BackendTransformer):
         ValueError
             As :meth:`fit`; and where ``with_mean`` or ``with_std`` was switched on since then.
         """
-        return self._learn(X, sample_weight, first=not hasattr(self, "n_samples_seen_"))
+        return self._learn(X, y, sample_weight, first=not hasattr(self, "n_samples_seen_"))
 
-    def _learn(self, X: Any, sample_weight: Any, *, first: bool) -> StandardScaler:
+    def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> StandardScaler:
         self._validate_params()
         work = FIT_WORK * size_of(X)
-        with self._session(X, work, fitting=True) as session:
+        tasks = FitTasks(self, X, y, sample_weight)
+        with self._session(X, work, fitting=True) as session, tasks:
             backend = session.backend
             X = self._check_known(session, X, reset=first)
             weights = check_weights(sample_weight, None, np.empty(X.shape[0]), np.float64)
