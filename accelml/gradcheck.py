@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.utils.validation import check_array, check_consistent_length
 
 from accelml._typing import Array, Tree
 from accelml.backend import Backend
 from accelml.selection import available_backends, get_backend, resolve
 from accelml.tree import leaves, names, tree_map
+from accelml.validation import to_host
 
 TOLERANCE = {"jax.grad": 1e-7, "central differences": 1e-5}
+HESSIAN = "Hessian · v"  # what the names of its rows begin with
 
 
 class Problem(NamedTuple):
@@ -136,7 +139,11 @@ def check_gradients(
     Raises
     ------
     ValueError
-        If ``method`` is not known, or an objective comes without ``params``.
+        If ``method`` is not known; an estimator's parameters or its data are invalid; an objective
+        comes without ``params``, or an estimator with them; or a gradient has not the form of the
+        parameters.
+    TypeError
+        If the estimator learns without a gradient, or the objective cannot be called.
 
     Examples
     --------
@@ -147,6 +154,14 @@ def check_gradients(
     >>> check_gradients(MLPClassifier(8), X[:50] / 16, y[:50]).passed
     True
     """
+    is_estimator = hasattr(estimator_or_objective, "_gradient_problems")
+    if is_estimator:
+        X, y = estimators_data(estimator_or_objective, params, X, y)
+    elif not callable(estimator_or_objective):
+        raise TypeError(
+            f"{type(estimator_or_objective).__name__} has no gradient to check; pass a linear or "
+            "logistic regression, a multilayer perceptron, or an objective(backend, params, data)."
+        )
     default = getattr(estimator_or_objective, "backend", None)
     chosen, _ = resolve(default if backend is None else backend, None, X)
     if method is None:
@@ -160,7 +175,7 @@ def check_gradients(
 
     def problems(backend: Backend) -> Iterator[Problem]:
         generator = np.random.default_rng(random_state)
-        if hasattr(estimator_or_objective, "_gradient_problems"):
+        if is_estimator:
             yield from estimator_or_objective._gradient_problems(
                 backend, X, y, sample_weight, generator
             )
@@ -172,12 +187,24 @@ def check_gradients(
     with both_contexts(chosen, judge):
         for mine, its in zip(problems(chosen), problems(judge), strict=True):
             found = tree_map(chosen.to_numpy, gradient(chosen, mine))
+            check_form(mine.params, found)
             report.rows += compare(mine.label, found, reference_of(judge, its), tolerance)
             if hessian:
                 direction = random_direction(its.params, random_state)
                 products = hessian_products(judge, its, direction)
-                report.rows += compare(f"Hessian · v, {mine.label}", *products, tolerance)
+                report.rows += compare(f"{HESSIAN}, {mine.label}", *products, tolerance)
     return report
+
+
+def estimators_data(estimator: Any, params: Tree, X: Any, y: Any) -> tuple[Any, Any]:
+    """What an estimator is checked on, itself checked."""
+    if params is not None:
+        raise ValueError("params is for an objective of yours; an estimator draws its own.")
+    estimator._validate_params()
+    X = check_array(to_host(X), dtype=np.float64, input_name="X")
+    y = to_host(y)
+    check_consistent_length(X, y)
+    return X, y
 
 
 def own_problem(
@@ -267,6 +294,18 @@ def central_differences(backend: Backend, problem: Problem) -> Tree:
         return slope
 
     return tree_map(difference, params)
+
+
+def check_form(params: Tree, found: Tree) -> None:
+    """Raise where a gradient is not of the shapes of the parameters, before NumPy broadcasts it."""
+    wanted, given = (
+        dict(zip(names(tree), map(np.shape, leaves(tree)), strict=True)) for tree in (params, found)
+    )
+    if wanted != given:
+        raise ValueError(
+            f"the gradient must have the form of params, an array for each: params has {wanted} "
+            f"(names and shapes), the gradient {given}."
+        )
 
 
 def compare(label: str, found: Tree, reference: Tree, tolerance: float) -> list[Row]:

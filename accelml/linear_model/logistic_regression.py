@@ -66,6 +66,8 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
         Whether to show a progress bar.
     warm_start : bool, default=False
         Whether ``fit`` starts from the last solution.
+    n_jobs : int, default=None
+        Accepted as scikit-learn's; the array library decides on its threads.
     backend : str or Backend, default=None
         Which array library computes: by name, "auto", or None for that of ``X``.
     device : str, default=None
@@ -120,6 +122,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
         "solver": [StrOptions(set(SOLVERS))],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "multi_class": [StrOptions({"multinomial", "ovr"})],
@@ -143,6 +146,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
         learning_rate: str | float = "auto",
         verbose: int = 0,
         warm_start: bool = False,
+        n_jobs: int | None = None,
         backend: str | Backend | None = None,
         device: str | None = None,
     ) -> None:
@@ -157,6 +161,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
         self.learning_rate = learning_rate
         self.verbose = verbose
         self.warm_start = warm_start
+        self.n_jobs = n_jobs
         self.backend = backend
         self.device = device
 
@@ -283,7 +288,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
             backend, backend.asarray(X), weights, C=self.C, fit_intercept=self.fit_intercept
         )
         for k, problem in enumerate(problems):
-            label = f"class {classes[k]} against the rest: " if len(problems) > 1 else ""
+            label = f"{classes[k]} vs rest: " if len(problems) > 1 else ""
             data = rows._replace(labels=backend.asarray(problem.labels))
             params = Linear(problem.coef.T.copy(), problem.intercept)
             yield Problem(label, problem.objective, params, data)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from accelml.cluster import KMeans
 from accelml.gradcheck import check_gradients
+from accelml.linear_model import Ridge
 from accelml.objectives import linear_classifier
 from tests.backends import problem
 
@@ -70,6 +72,41 @@ def test_an_objective_of_ones_own(method):
     assert [row.name for row in report.rows] == ["[0]", "[1]"]
 
 
-def test_an_objective_without_parameters():
-    with pytest.raises(ValueError, match="params is missing"):
-        check_gradients(quadratic, np.eye(2), np.ones(2))
+def test_the_table_is_whole_in_80_columns(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    result = run("gradcheck", "--model", "logistic")
+    assert "…" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    heads = [line.strip() for line in result.stdout.splitlines() if "  against " in line]
+    assert heads[-1] == "against central differences"
+    if not problem("jax"):
+        assert heads[:2] == ["against jax.grad", "against jax.jvp, Hessian · v"]
+
+
+def scalar_bias(backend, params, data):
+    value, (a, b) = quadratic(backend, params, data)
+    return value, (a[:1], b)
+
+
+def one_short(backend, params, data):
+    value, (a, _) = quadratic(backend, params, data)
+    return value, (a,)
+
+
+PARAMS = (np.ones(2), np.zeros(()))
+BAD = [
+    (quadratic, np.eye(2), np.ones(2), {}, ValueError, "params is missing"),
+    (scalar_bias, np.eye(2), np.ones(2), {"params": PARAMS}, ValueError, r"'\[0\]': \(1,\)"),
+    (one_short, np.eye(2), np.ones(2), {"params": PARAMS}, ValueError, "an array for each"),
+    (KMeans(), np.eye(2), np.ones(2), {}, TypeError, "KMeans has no gradient"),
+    (Ridge(), [1.0, 2.0], [1.0, 2.0], {}, ValueError, "Expected 2D array"),
+    (Ridge(), np.eye(2), np.ones(3), {}, ValueError, r"inconsistent.*\[2, 3\]"),
+    (Ridge(alpha="a"), np.eye(2), np.ones(2), {}, ValueError, "alpha"),
+    (Ridge(), np.eye(2), np.ones(2), {"params": PARAMS}, ValueError, "params is for"),
+]
+
+
+@pytest.mark.parametrize(("what", "X", "y", "more", "error", "message"), BAD)
+def test_bad_input_is_named(what, X, y, more, error, message):
+    with pytest.raises(error, match=message):
+        check_gradients(what, X, y, method="central differences", **more)

@@ -233,4 +233,4 @@ def test_a_wrong_layer_is_caught_by_name(position, method):
 
 def test_a_wrong_class_is_caught_by_name():
     report = check_gradients(Mistaken(C=0.3, multi_class="ovr"), X, LABELS["softmax"])
-    assert wrong_names(report) == [f"class {k} against the rest: weights" for k in "abc"]
+    assert wrong_names(report) == [f"{k} vs rest: weights" for k in "abc"]
