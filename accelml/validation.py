@@ -90,6 +90,7 @@ def check_labels(X_length: int, y: Any, *, multilabel: bool = False) -> Any:
     y = to_host(y)
     if isinstance(y, np.ndarray):
         check_finite_labels(y)  # first: what looks at the labels next casts them to integers
+    check_one_type(y)
     if multilabel and type_of_target(y, input_name="y") == "multilabel-indicator":
         y = np.asarray(y)
     else:
@@ -126,6 +127,25 @@ def check_finite_labels(y: np.ndarray[Any, Any]) -> None:
     """Raise where a label is NaN or infinite."""
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise ValueError("Input y contains NaN or infinity: drop these rows or give them a class.")
+
+
+def check_one_type(y: Any) -> None:
+    """Raise where labels have no order, which classes are numbered by."""
+    try:
+        labels = np.asarray(y)
+    except ValueError:
+        return  # rows of several lengths, which are refused for that
+    if labels.dtype != object:
+        return
+    kinds = sorted({type(label).__name__ for label in labels.flat})
+    try:
+        if len(kinds) > 1:
+            np.unique(labels)
+    except TypeError as error:
+        raise TypeError(
+            f"y mixes labels of the types {', '.join(kinds)}, which cannot be sorted: drop rows "
+            "without a label, and make the others of one type, for example y.astype(str)."
+        ) from error
 
 
 def check_weights(

@@ -61,6 +61,7 @@ class EpochTraining(BackendEstimator):
     validation_loss_curve_: Any
     best_validation_score_: Any
     _generator: np.random.Generator
+    _split_seed: int | None
     _learning_rate: float
 
     def _model(self) -> MultilayerPerceptron:
@@ -101,23 +102,28 @@ class EpochTraining(BackendEstimator):
         rows = np.arange(len(labels), dtype=np.int32)
         if not self.early_stopping:
             return rows, rows[:0]
+        if self._split_seed is None:
+            # Kept, so that a warm start does not train on rows that it goes on to be judged by.
+            self._split_seed = int(self._generator.integers(2**31))
         try:
             training, validation = train_test_split(
                 rows,
                 test_size=self.validation_fraction,
                 stratify=labels if stratify else None,
-                random_state=int(self._generator.integers(2**31)),
+                random_state=self._split_seed,
             )
         except ValueError as error:
-            raise ValueError(self._too_few(len(rows), str(error))) from error
-        if len(validation) < 2 or not weights[validation].any():
-            raise ValueError(self._too_few(len(rows), f"{len(validation)} with a weight"))
+            raise ValueError(self._bad_split(len(rows), str(error))) from error
+        counts = [int(np.count_nonzero(weights[part])) for part in (training, validation)]
+        if len(validation) < 2 or 0 in counts:
+            reason = "rows of a weight above 0: {} to train on, {} to validate on".format(*counts)
+            raise ValueError(self._bad_split(len(rows), reason))
         return training, validation
 
-    def _too_few(self, rows: int, reason: str) -> str:
+    def _bad_split(self, rows: int, reason: str) -> str:
         return (
-            f"validation_fraction={self.validation_fraction} of {rows} rows leaves too few to "
-            f"validate on ({reason}); raise it, or set early_stopping=False."
+            f"validation_fraction={self.validation_fraction} of {rows} rows leaves too few on one "
+            f"side ({reason}); change it, or set early_stopping=False."
         )
 
     def _epochs(
@@ -195,6 +201,7 @@ class EpochTraining(BackendEstimator):
         self.best_validation_score_ = -np.inf if scores else None
         self._no_improvement_count = 0
         self.stopped_early_ = False
+        self._split_seed = None
         self._held_out: Any = None
         self._best: Any = None
 

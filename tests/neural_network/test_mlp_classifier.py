@@ -2,13 +2,16 @@
 
 import pickle
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier as Reference
+from sklearn.pipeline import make_pipeline
 
 from accelml.exceptions import DivergenceError, TrainingInterrupted
+from accelml.linear_model import LogisticRegression
 from accelml.neural_network import MLPClassifier
 from tests.backends import problem
 from tests.data import digits, table
@@ -139,6 +142,30 @@ def test_early_stopping_with_too_few_rows():
         model.fit(X, y)
 
 
+def test_a_warm_start_is_judged_by_the_same_rows():
+    X, y = digits()
+    shared = {"early_stopping": True, "warm_start": True, "max_iter": 3, "random_state": 0}
+    model = MLPClassifier(16, **shared).fit(X, y)
+    before = model.validation_loss_curve_[int(np.argmax(model.validation_scores_))]
+    model.set_params(learning_rate_init=1e-300).fit(X, y)
+    assert model.validation_loss_curve_[-1] == pytest.approx(before, rel=1e-12)
+    again = MLPClassifier(16, **{**shared, "random_state": 1}).fit(X, y)
+    assert again.validation_loss_curve_ != model.validation_loss_curve_[:3]
+
+
+def test_rows_without_weight_do_not_make_a_side_of_the_split():
+    X, y = digits()
+    settings = {"early_stopping": True, "max_iter": 2, "validation_fraction": 0.5}
+    said = set()
+    for seed in range(8):
+        weights = np.zeros(len(y))
+        weights[seed] = 1
+        with pytest.raises(ValueError, match="of a weight above 0") as caught:
+            MLPClassifier(4, random_state=0, **settings).fit(X, y, weights)
+        said.add(str(caught.value).partition("above 0: ")[2].partition(")")[0])
+    assert said == {"0 to train on, 1 to validate on", "1 to train on, 0 to validate on"}
+
+
 def test_training_ends_when_nothing_improves():
     X, y = table("iris")
     with warnings.catch_warnings():
@@ -208,6 +235,18 @@ def test_what_partial_fit_refuses():
         model.partial_fit(X[:, :2], y)
     with pytest.raises(ValueError, match="class_weight='balanced'"):
         MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
+
+
+MIXED = [["a", None], ["a", 1], [None, 1]]
+
+
+@pytest.mark.parametrize("labels", MIXED)
+@pytest.mark.parametrize("cls", [MLPClassifier, LogisticRegression])
+def test_labels_of_several_types_are_refused(cls, labels):
+    y = np.array(labels * 5, dtype=object)
+    kinds = ", ".join(sorted(type(label).__name__ for label in labels))
+    with pytest.raises(TypeError, match=f"y mixes labels of the types {kinds}"):
+        cls().fit(np.eye(10), y)
 
 
 def test_warm_start_goes_on_and_refuses_other_classes_and_layers():
@@ -326,3 +365,54 @@ def test_class_weights_that_are_no_weights(class_weight):
     X, y = table("breast_cancer")
     with pytest.raises(ValueError, match="class_weight="):
         MLPClassifier(class_weight=class_weight).fit(X, y)
+
+
+@dataclass(frozen=True)
+class PenaltyOfTheGradient(MultilayerPerceptron):
+    """The teaching code's L2 term: λ/m times the accumulated gradient, where the weights belong."""
+
+    def __call__(self, backend, params, data):
+        value, _ = super().__call__(backend, params, data)
+        _, unpenalized = super().__call__(backend, params, (data[0], 0 * data[1]))
+        alpha = data[1]
+        return value, tuple(
+            layer._replace(weights=(1 + alpha) * layer.weights) for layer in unpenalized
+        )
+
+
+class TeachingPerceptron(MLPClassifier):
+    def _gradient_problems(self, *args):
+        for problem in super()._gradient_problems(*args):
+            right = problem.objective
+            yield problem._replace(objective=PenaltyOfTheGradient(right.activation, right.output))
+
+
+def test_the_penalty_is_of_the_weights_and_not_of_the_gradient():
+    """At λ = 5 the teaching code's gradient is off by more than itself; the check says where."""
+    X, y = digits()
+    X, y = X[:60], y[:60]
+    settings = {"activation": "logistic", "alpha": 5.0}
+    assert check_gradients(MLPClassifier(8, **settings), X, y, method="central differences").passed
+    report = check_gradients(TeachingPerceptron(8, **settings), X, y, method="central differences")
+    wrong = {row.name: row for row in report.rows if not row.passed}
+    assert set(wrong) == {"layers[0].weights", "layers[1].weights"}
+    assert max(row.relative for row in wrong.values()) > 1
+    # Without a penalty there is nothing to get wrong.
+    settings["alpha"] = 0.0
+    teaching = TeachingPerceptron(8, **settings)
+    assert check_gradients(teaching, X, y, method="central differences").passed
+
+
+def test_one_row_and_a_shifted_set_are_predicted_by_what_training_learned():
+    """In a pipeline, by the training's mean and deviation; the teaching code takes the batch's."""
+    X, y = table("wine")
+    X = 5 + 3 * X
+    model = make_pipeline(StandardScaler(), MLPClassifier(8, max_iter=30, random_state=0))
+    whole = model.fit(X, y).predict_proba(X)
+    for i in (0, 77, 177):
+        np.testing.assert_allclose(model.predict_proba(X[i : i + 1]), whole[i : i + 1], rtol=1e-9)
+    # By its own mean and deviation a shifted set would be what it was before.
+    shifted = model.predict_proba(X + 6)
+    inside = (X + 6 - X.mean(axis=0)) / X.std(axis=0)
+    np.testing.assert_allclose(shifted, model[-1].predict_proba(inside), rtol=1e-9)
+    assert np.abs(shifted - whole).max() > 0.1
