@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.distances import directly, doubt, nearest, tie_margin
-from accelml.cluster.lloyd import ClusterSums, sum_by_cluster
-from accelml.cluster.rows import centered, column_means, inertia_of
-from accelml_numba.compilation import compiled
+from accelml.cluster.lloyd import ClusterSums, statistics, sum_by_cluster
+from accelml.cluster.rows import centered, column_means, inertia_of, labels_of
+from accelml_numba.compilation import compiled, compiled_sums
+from accelml_numba.products import add_products, add_short_products
+from accelml_numba.threads import in_parts
 from accelml_numpy.cluster import _centered, _column_means
 
 Floats = np.ndarray[Any, Any]
@@ -20,7 +22,7 @@ column_means.register("numba")(_column_means)
 centered.register("numba")(_centered)
 
 
-@compiled
+@compiled_sums
 def direct(X: Floats, centers: Floats, i: int, j: int) -> float:
     """Σ (x − c)² of one row and one center, in float64."""
     total = 0.0
@@ -85,12 +87,19 @@ def lowest(
 
 @nearest.register("numba")
 def _nearest(backend: Backend, X: Array, norms: Array, centers: Array) -> Array:
-    center_norms = np.einsum("ij,ij->i", centers, centers)
+    search = prepared(X, centers)
     distances = X @ (-2 * centers).T
-    distances += center_norms
+    distances += search.center_norms
     labels = np.empty(len(X), np.int32)
-    margin = float(tie_margin(np, X, np.float64(1), np.float64(1)))
-    lowest(X, norms, centers, center_norms, distances, X.dtype.type(doubt(np, X)), margin, labels)
+
+    def part(start: int, stop: int) -> None:
+        rows = slice(start, stop)
+        lowest(
+            X[rows], norms[rows], search.centers, search.center_norms, distances[rows],
+            search.doubt, search.margin, labels[rows],
+        )  # fmt: skip
+
+    in_parts(part, len(X), 4.0 * distances.size)
     return labels
 
 
@@ -109,20 +118,171 @@ def add_rows(X: Floats, weights: Floats, labels: Floats, total: Floats, weight: 
 def _sum_by_cluster(
     backend: Backend, count: int, X: Array, weights: Array, labels: Array
 ) -> ClusterSums:
-    sums = ClusterSums(np.zeros((count, X.shape[1])), np.zeros(count))
-    add_rows(X, weights, labels, *sums)
-    return sums
+    def part(start: int, stop: int) -> ClusterSums:
+        sums, rows = ClusterSums(np.zeros((count, X.shape[1])), np.zeros(count)), slice(start, stop)
+        add_rows(X[rows], weights[rows], labels[rows], *sums)
+        return sums
+
+    return added(in_parts(part, len(X), X.size, most=most_parts(len(X), count)))
+
+
+def most_parts(rows: int, count: int) -> int:
+    """So many that adding up their sums costs little beside making them."""
+    return max(1, rows // (8 * count))
+
+
+def added(parts: list[ClusterSums]) -> ClusterSums:
+    """The sums of all parts, in their order."""
+    return ClusterSums(sum(part.total for part in parts), sum(part.weight for part in parts))
+
+
+# Rows whose distances stay in the first cache.
+BLOCK = 32
+# Columns from which on a product is summed along a row.
+LONG = 64
+# With more centers than this, and long rows, one large matrix product is faster.
+MOST_CENTERS = 32
+
+
+class Search(NamedTuple):
+    """What the nearest centers are found by."""
+
+    centers: Floats  # (k, d)
+    factors: Floats  # −2 C, or its transpose for short rows
+    center_norms: Floats  # (k,)
+    is_long: bool
+    doubt: Any
+    margin: float
+
+
+def prepared(X: Floats, centers: Floats) -> Search:
+    """What all rows of X share."""
+    is_long = X.shape[1] >= LONG
+    factors = -2 * centers
+    return Search(
+        np.ascontiguousarray(centers),
+        np.ascontiguousarray(factors if is_long else factors.T),
+        np.einsum("ij,ij->i", centers, centers),
+        is_long,
+        X.dtype.type(doubt(np, X)),
+        float(tie_margin(np, X, np.float64(1), np.float64(1))),
+    )
 
 
 @compiled
-def add_distances(X: Floats, weights: Floats, centers: Floats, labels: Floats) -> float:
-    """Σ w |x − c|²."""
+def assign_and_add(
+    X: Floats, norms: Floats, weights: Floats, centers: Floats, factors: Floats,
+    center_norms: Floats, is_long: bool, doubt: float, margin: float, start: int, stop: int,
+    labels: Floats, total: Floats, weight: Floats,
+) -> None:  # fmt: skip
+    """Label some rows, and add them to their clusters while they are in the cache."""
+    distances = np.empty((BLOCK, len(centers)), X.dtype)
+    for first in range(start, stop, BLOCK):
+        last = min(first + BLOCK, stop)
+        block = distances[: last - first]
+        for r in range(len(block)):
+            block[r] = center_norms
+        if is_long:
+            add_products(X, first, factors, block)
+        else:
+            add_short_products(X, first, factors, block)
+        here = slice(first, last)
+        lowest(X[here], norms[here], centers, center_norms, block, doubt, margin, labels[here])
+        add_rows(X[here], weights[here], labels[here], total, weight)
+
+
+def is_fused(X: Floats, centers: Floats) -> bool:
+    """Whether distances are better computed within the loop that uses them."""
+    return X.flags.c_contiguous and (len(centers) <= MOST_CENTERS or X.shape[1] < LONG)
+
+
+@statistics.register("numba")
+def _statistics(
+    backend: Backend, X: Array, norms: Array, weights: Array, centers: Array
+) -> tuple[ClusterSums, Array]:
+    if not is_fused(X, centers):
+        return statistics.generic(backend, X, norms, weights, centers)
+    (rows, features), count = X.shape, len(centers)
+    search = prepared(X, centers)
+    labels = np.empty(rows, np.int32)
+
+    def part(start: int, stop: int) -> ClusterSums:
+        sums = ClusterSums(np.zeros((count, features)), np.zeros(count))
+        assign_and_add(X, norms, weights, *search, start, stop, labels, *sums)
+        return sums
+
+    # Adding up the parts' sums should cost little beside making them.
+    parts = in_parts(part, rows, float(X.size) * count, most=max(1, rows // (8 * count)))
+    return ClusterSums(
+        sum(part.total for part in parts), sum(part.weight for part in parts)
+    ), labels
+
+
+@compiled_sums
+def squared_norm(X: Floats, i: int) -> Any:
+    """|x|² of one row."""
+    total = X.dtype.type(0)
+    for f in range(X.shape[1]):
+        total += X[i, f] * X[i, f]
+    return total
+
+
+@compiled
+def assign_around(
+    X: Floats, origin: Floats, centers: Floats, factors: Floats, center_norms: Floats,
+    is_long: bool, doubt: float, margin: float, start: int, stop: int, labels: Floats,
+) -> None:  # fmt: skip
+    """Label some rows, less the origin, by centers that are given less it."""
+    distances = np.empty((BLOCK, len(centers)), X.dtype)
+    moved = np.empty((BLOCK, X.shape[1]), X.dtype)
+    norms = np.empty(BLOCK, X.dtype)
+    for first in range(start, stop, BLOCK):
+        last = min(first + BLOCK, stop)
+        size = last - first
+        for r in range(size):
+            for f in range(X.shape[1]):
+                moved[r, f] = X[first + r, f] - origin[f]
+            norms[r] = squared_norm(moved, r)
+            distances[r] = center_norms
+        if is_long:
+            add_products(moved, 0, factors, distances[:size])
+        else:
+            add_short_products(moved, 0, factors, distances[:size])
+        lowest(
+            moved[:size], norms[:size], centers, center_norms, distances[:size], doubt, margin,
+            labels[first:last],
+        )  # fmt: skip
+
+
+@labels_of.register("numba")
+def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
+    if not is_fused(X, centers):
+        return labels_of.generic(backend, X, centers)
+    origin = column_means(backend, centers)
+    search = prepared(X, centers - origin)
+    labels = np.empty(len(X), np.int32)
+
+    def part(start: int, stop: int) -> None:
+        assign_around(X, origin, *search, start, stop, labels)
+
+    in_parts(part, len(X), float(X.size) * len(centers))
+    return labels
+
+
+@compiled
+def add_distances(
+    X: Floats, weights: Floats, centers: Floats, labels: Floats, start: int, stop: int
+) -> float:
+    """Σ w |x − c|² of some rows."""
     total = 0.0
-    for i in range(X.shape[0]):
+    for i in range(start, stop):
         total += weights[i] * direct(X, centers, i, labels[i])
     return total
 
 
 @inertia_of.register("numba")
 def _inertia_of(backend: Backend, X: Array, weights: Array, centers: Array, labels: Array) -> Array:
-    return np.float64(add_distances(X, weights, centers, labels))
+    def part(start: int, stop: int) -> float:
+        return add_distances(X, weights, centers, labels, start, stop)
+
+    return np.float64(sum(in_parts(part, len(X), 4.0 * X.size)))

@@ -1,7 +1,7 @@
 """Logistic regression's sums over rows in one pass: each row is read once for scores and gradient.
 
 A matrix product with a handful of columns is limited by the memory it reads, and here it would read
-X twice. Rows are taken by four and classes by two: eight sums fit the registers of a processor.
+X twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.objectives.linear_classifier import Linear, Sums, statistics
-from accelml_numba.compilation import compiled, compiled_sums
+from accelml_numba.compilation import compiled
+from accelml_numba.products import add_products
 from accelml_numba.threads import in_parts
 
 Floats = np.ndarray[Any, Any]
@@ -25,54 +26,6 @@ BLOCK = 32
 BLOCKS = 64
 # With more classes than this, a matrix product reads X often enough from the cache.
 MOST_CLASSES = 32
-
-
-@compiled_sums
-def dot(X: Floats, i: int, W: Floats, j: int) -> Any:
-    """Row ``i`` of X times row ``j`` of W."""
-    total = X.dtype.type(0)
-    for f in range(X.shape[1]):
-        total += X[i, f] * W[j, f]
-    return total
-
-
-@compiled_sums
-def four_by_two(X: Floats, i: int, W: Floats, j: int) -> tuple[Any, ...]:
-    """Four rows of X from ``i`` times two of W from ``j``."""
-    zero = X.dtype.type(0)
-    a0 = a1 = b0 = b1 = c0 = c1 = d0 = d1 = zero
-    for f in range(X.shape[1]):
-        u, v = W[j, f], W[j + 1, f]
-        a, b, c, d = X[i, f], X[i + 1, f], X[i + 2, f], X[i + 3, f]
-        a0 += a * u
-        a1 += a * v
-        b0 += b * u
-        b1 += b * v
-        c0 += c * u
-        c1 += c * v
-        d0 += d * u
-        d1 += d * v
-    return a0, a1, b0, b1, c0, c1, d0, d1
-
-
-@compiled
-def fill_scores(X: Floats, first: int, W: Floats, bias: Floats, scores: Floats) -> None:
-    """X Wᵀ + b of the rows from ``first``; W has a row for each class."""
-    rows, classes = scores.shape
-    fours, twos = rows - rows % 4, classes - classes % 2
-    for r in range(0, fours, 4):
-        for j in range(0, twos, 2):
-            a0, a1, b0, b1, c0, c1, d0, d1 = four_by_two(X, first + r, W, j)
-            scores[r, j], scores[r, j + 1] = a0 + bias[j], a1 + bias[j + 1]
-            scores[r + 1, j], scores[r + 1, j + 1] = b0 + bias[j], b1 + bias[j + 1]
-            scores[r + 2, j], scores[r + 2, j + 1] = c0 + bias[j], c1 + bias[j + 1]
-            scores[r + 3, j], scores[r + 3, j + 1] = d0 + bias[j], d1 + bias[j + 1]
-        for j in range(twos, classes):
-            for q in range(r, r + 4):
-                scores[q, j] = dot(X, first + q, W, j) + bias[j]
-    for r in range(fours, rows):
-        for j in range(classes):
-            scores[r, j] = dot(X, first + r, W, j) + bias[j]
 
 
 @compiled
@@ -158,7 +111,9 @@ def sum_rows(
     recent = np.zeros(W.shape, X.dtype)
     for blocks, first in enumerate(range(start, stop, BLOCK), 1):
         block = scores[: min(BLOCK, stop - first)]
-        fill_scores(X, first, W, bias, block)
+        for r in range(block.shape[0]):
+            block[r] = bias
+        add_products(X, first, W, block)
         if is_softmax:
             total += softmax_block(block, labels, weights, first)
         else:

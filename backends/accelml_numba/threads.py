@@ -28,7 +28,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pools.clear)
 
 
-def in_parts(function: Callable[[int, int], R], rows: int, work: float) -> list[R]:
+def in_parts(
+    function: Callable[[int, int], R], rows: int, work: float, most: int = MOST_PARTS
+) -> list[R]:
     """``function(start, stop)`` for parts of so many rows, in the order of the rows.
 
     What the parts are depends on the size of the problem alone, so that sums over them are the same
@@ -41,8 +43,10 @@ def in_parts(function: Callable[[int, int], R], rows: int, work: float) -> list[
     rows : int
     work : float
         Multiply-adds in all.
+    most : int
+        The most parts, where each has a result that takes its time to add up.
     """
-    parts = max(1, min(MOST_PARTS, rows, int(work / SMALL)))
+    parts = max(1, min(most, MOST_PARTS, rows, int(work / SMALL)))
     bounds = [(rows * part // parts, rows * (part + 1) // parts) for part in range(parts)]
     threads = min(numba.get_num_threads(), parts)
     if threads == 1:
