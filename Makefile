@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint types format gpu-check clean
+.PHONY: help demo test mutants lint types format gpu-check clean
 
 help:
 	@echo "make demo       install with Numba and JAX, train on every backend, check the gradients"
 	@echo "make test       install with the development tools, run the whole test suite"
+	@echo "make mutants    break the arithmetic in 5,000 ways: a test must fail each time (half an hour)"
 	@echo "make lint       ruff and the file checks"
 	@echo "make types      mypy --strict"
 	@echo "make gpu-check  the suite and the demo on a machine with an NVIDIA GPU"
@@ -34,6 +35,13 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	$(PYTEST) $(ARGS)
+
+$(VENV)/.mutation: pyproject.toml | $(VENV)/.dev
+	$(PIP) install --quiet --group mutation
+	@touch $@
+
+mutants: $(VENV)/.dev $(VENV)/.mutation
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

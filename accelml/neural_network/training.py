@@ -129,9 +129,11 @@ def all_right(xp: Any, scores: Array, labels: Array, shares: Array) -> Array:
 def r_squared(xp: Any, scores: Array, targets: Array, shares: Array) -> Array:
     """1 − residual over total variance, the mean over the outputs; 0 if a target is constant."""
     targets = xp.reshape(targets, scores.shape)
-    mean = xp.sum(shares[:, None] * targets, axis=0)
+    # Seen from one of the rows a constant target is exactly zero, and so is its variance.
+    apart = targets - targets[:1, :]
+    mean = xp.sum(shares[:, None] * apart, axis=0)
     residual = xp.sum(shares[:, None] * (targets - scores) ** 2, axis=0)
-    total = xp.sum(shares[:, None] * (targets - mean) ** 2, axis=0)
+    total = xp.sum(shares[:, None] * (apart - mean) ** 2, axis=0)
     varies = total > 0
     ratio = residual / xp.where(varies, total, xp.ones_like(total))
     return xp.mean(xp.where(varies, 1 - ratio, xp.zeros_like(ratio)))

@@ -144,3 +144,12 @@ def test_what_has_no_inverse_is_refused():
         factor(np.array([1.0, 0.0]))
     with pytest.raises(ValueError, match=r"not positive definite.*raise var_smoothing"):
         factor(np.array([[1.0, 2.0], [2.0, 1.0]]))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_a_mean_and_what_its_rounding_lost(dtype):
+    mean = np.array([1e6 + 1 / 3, 0.1])
+    found = make_gaussian(mean, np.ones(2), dtype)
+    assert [found.mean.dtype, found.remainder.dtype] == [np.dtype(dtype)] * 2
+    np.testing.assert_array_equal(found.mean, mean.astype(dtype))
+    np.testing.assert_allclose(found.mean.astype("f8") + found.remainder, mean, rtol=1e-14)

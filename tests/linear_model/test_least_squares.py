@@ -5,14 +5,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accelml import get_backend
 from accelml.linear_model import least_squares_sums
 from accelml.linear_model.least_squares import (
     EPSILON,
+    least_squares,
     solve_cholesky,
     solve_positive_definite,
     solve_svd,
 )
-from accelml.linear_model.least_squares_sums import Moments, Triangle, merge, moments, triangle
+from accelml.linear_model.least_squares_descent import descend, make_rows
+from accelml.linear_model.least_squares_sums import (
+    Moments,
+    Triangle,
+    block_rows,
+    blocks,
+    merge,
+    moments,
+    triangle,
+)
+from accelml.optimize import Stop
 
 N = 1100  # four blocks of 256 rows, and 76 more
 
@@ -155,3 +167,148 @@ def test_the_cutoff_is_for_targets_without_a_penalty():
     np.testing.assert_allclose(solution.weights[:, 0], [1, 0])
     np.testing.assert_allclose(solution.weights[:, 1], [1, 5e5])
     np.testing.assert_array_equal(solution.bias, [0, 0])
+
+
+@pytest.mark.parametrize(("reciprocal", "accepted"), [(1.2e-8, False), (1.6e-8, True)])
+def test_half_of_the_digits_is_a_reciprocal_condition_of_a_rounding_and_a_half(
+    reciprocal, accepted
+):
+    """In the 1-norm, √ε = 1.49e-8: of [[1, −c], [−c, 1]] it is (1 − c) / (1 + c)."""
+    A = np.eye(4)
+    A[0, 1] = A[1, 0] = -(1 - reciprocal) / (1 + reciprocal)
+    assert (solve_positive_definite(A, np.ones((4, 1))) is not None) == accepted
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "alpha", "asked", "solver"),
+    [
+        (9, 3, 0.0, "auto", "cholesky"),
+        (4, 3, 0.0, "auto", "cholesky"),
+        (3, 3, 1.0, "auto", "svd"),
+        (2, 3, 1.0, "auto", "svd"),
+        (2, 3, 1.0, "cholesky", "cholesky"),
+        (9, 3, 0.0, "svd", "svd"),
+    ],
+)
+def test_which_solver_solves(n, d, alpha, asked, solver):
+    rng = np.random.default_rng(4)
+    X, y = rng.standard_normal((n, d)), rng.standard_normal((n, 2))
+    found = least_squares(
+        get_backend("numpy"), X, y, np.ones(n), alpha=np.full(2, alpha), cutoff=1e-12,
+        fit_intercept=True, solver=asked,
+    )  # fmt: skip
+    assert found.solver == solver
+    x, z = X - X.mean(axis=0), y - y.mean(axis=0)
+    weights = np.linalg.lstsq(x.T @ x + alpha * np.eye(d), x.T @ z, rcond=None)[0]
+    np.testing.assert_allclose(found.weights, weights, rtol=1e-9)
+    np.testing.assert_allclose(found.bias, y.mean(axis=0) - X.mean(axis=0) @ weights, rtol=1e-9)
+
+
+def test_a_constant_column_is_not_in_the_system():
+    """It has no weight, and costs the others neither Cholesky's decomposition nor a digit."""
+    rng = np.random.default_rng(4)
+    X, y = rng.standard_normal((9, 3)), rng.standard_normal((9, 1))
+    X[:, 1] = 7.0
+    found = least_squares(
+        get_backend("numpy"), X, y, np.ones(9), alpha=np.zeros(1), cutoff=1e-12,
+        fit_intercept=True, solver="auto",
+    )  # fmt: skip
+    assert found.solver == "cholesky"
+    assert found.weights[1, 0] == 0
+    assert found.singular[2] == 0
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("centered", [True, False])
+@pytest.mark.backends("numpy", "numpy-generic", "array-api-strict", "numba")
+def test_the_data_of_the_iterative_solvers_is_of_one_type(backend, dtype, centered):
+    X, y, weights = rows(0)
+    with backend.context():
+        arrays = map(backend.asarray, (X.astype(dtype), y, weights))
+        found = make_rows(backend, *arrays, alpha=[1.0, 2.0], centered=centered)
+        assert found.alpha.dtype == found.total_weight.dtype == backend.xp.float64
+        for part in (found.X, found.targets, found.weights, found.center):
+            assert backend.to_numpy(part).dtype == dtype
+        expected = np.average(X, axis=0, weights=weights) * centered
+        np.testing.assert_allclose(backend.to_numpy(found.center), expected, atol=1e-6)
+
+
+def descended(dtype="f8", tol=1e-6, **options):
+    X, y, weights = rows(0)
+    seen = []
+
+    def update(iteration, loss):
+        seen.append((iteration, loss))
+
+    settings = {"solver": "cg", "learning_rate": "auto", "max_iter": 300} | options
+    result = descend(
+        get_backend("numpy"), X.astype(dtype), y, weights, alpha=np.zeros(2), fit_intercept=True,
+        tol=tol, update=update, **settings,
+    )  # fmt: skip
+    return result, seen
+
+
+@pytest.mark.parametrize("solver", ["cg", "lbfgs", "gd"])
+def test_the_iterative_solvers_stop_at_the_tolerance_and_report(solver):
+    loose, seen = descended(solver=solver, tol=1e-2)
+    tight, _ = descended(solver=solver, tol=1e-8)
+    assert loose.stop == tight.stop == Stop.CONVERGED
+    assert loose.n_iter < tight.n_iter
+    assert loose.gradient_norm > 1e-8
+    iteration, loss = seen[-1]
+    assert (iteration, loss) == (loose.n_iter, loose.value)
+    narrow, _ = descended("f4", solver=solver, tol=1e-2)
+    assert [part.dtype for part in narrow.params] == [np.float32] * 2
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 5, 7, 8, 9, 12, 13])
+@pytest.mark.backends("numpy", "numpy-generic", "array-api-strict")
+def test_blocks_of_four_and_the_last_rows(backend, n):
+    """As many whole blocks as leave at least one row."""
+    X, y = np.arange(2.0 * n).reshape(n, 2), np.arange(float(n))
+    whole, rest = blocks(backend, (backend.asarray(X), backend.asarray(y)), 4)
+    count = next(count for count in range(9) if n - 4 * count <= 4)
+    assert (whole is None) == (count == 0)
+    for position, part in enumerate((X, y)):
+        ours = backend.to_numpy(rest[position])
+        np.testing.assert_array_equal(ours, part[4 * count :])
+        if whole is not None:
+            ours = backend.to_numpy(whole[position])
+            np.testing.assert_array_equal(
+                ours, part[: 4 * count].reshape(count, 4, *part.shape[1:])
+            )
+
+
+class Elsewhere:
+    device = "gpu:0"
+
+
+def test_how_many_rows_are_taken_at_once(monkeypatch):
+    monkeypatch.setattr(least_squares_sums, "BLOCK", {"cpu": 6000, "other": 90_000})
+    backend = get_backend("numpy")
+    assert block_rows(backend, 3) == 2000
+    assert block_rows(backend, 50) == 256
+    assert block_rows(backend, 100) == 400
+    assert block_rows(Elsewhere(), 3) == 30_000
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+@pytest.mark.backends("numpy", "numpy-generic")
+def test_weights_of_any_unit_and_a_first_row_without_weight(backend, fit_intercept, scale):
+    """Of a row that does not count nothing may be seen, wherever it lies."""
+    X, y, weights = rows(0, offset=10.0)
+    weights *= scale
+    X[0], y[0], weights[0] = 1e12, -1e12, 0.0
+    expected = expected_moments(X[1:], y[1:], weights[1:], fit_intercept)
+    found = on(backend, moments, X, y, weights, fit_intercept)
+    for ours, theirs in zip(found, expected, strict=True):
+        size = float(np.abs(theirs).max()) or 1.0
+        np.testing.assert_allclose(ours / size, (theirs / size).astype("f8"), atol=1e-12)
+    if fit_intercept:
+        r, origin, _ = on(backend, triangle, X, y, weights, True)
+        inner = r[1:, 1:4].T @ r[1:, 1:4]
+        size = float(np.abs(expected.gram).max())
+        np.testing.assert_allclose(inner / size, (expected.gram / size).astype("f8"), atol=1e-12)
+        assert np.abs(origin).max() < 100
