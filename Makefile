@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+# Two at a time, whatever the machine has: most tests have threads of their own.
+WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help demo test mutants lint types format gpu-check clean
@@ -34,7 +36,7 @@ demo: $(VENV)/.demo
 	$(BIN)/accelml demo
 
 test: $(VENV)/.dev
-	$(PYTEST) $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist loadfile $(ARGS)
 
 $(VENV)/.mutation: pyproject.toml | $(VENV)/.dev
 	$(PIP) install --quiet --group mutation
