@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 help:
 	@echo "make demo       install with Numba and JAX, train on every backend, check the gradients"
 	@echo "make test       install with the development tools, run the whole test suite"
-	@echo "make mutants    break the arithmetic in 5,000 ways: a test must fail each time (half an hour)"
+	@echo "make mutants    break the arithmetic in 5,000 ways: a test must fail each time (twenty minutes)"
 	@echo "make lint       ruff and the file checks"
 	@echo "make types      mypy --strict"
 	@echo "make gpu-check  the suite and the demo on a machine with an NVIDIA GPU"

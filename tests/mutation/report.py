@@ -25,7 +25,7 @@ and with the overrides, and on the strict namespace of the standard.
 $ make mutants
 ```
 
-repeats it, in about half an hour on two cores, and fails where fewer than {least:.0%} are noticed
+repeats it, in about twenty minutes on two cores, and fails where fewer than {least:.0%} are noticed
 or a survivor has no reason. With `ARGS=--again` it tries only what is new or has survived before,
 with `ARGS="--only 'accelml/optimize/*'"` some files. The run writes this page, from its verdicts
 and from `tests/mutation/survivors.toml`.
