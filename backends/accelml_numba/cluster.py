@@ -12,9 +12,10 @@ from accelml.cluster.distances import directly, doubt, nearest, tie_margin
 from accelml.cluster.lloyd import ClusterSums, statistics, sum_by_cluster
 from accelml.cluster.rows import centered, column_means, inertia_of, labels_of
 from accelml_numba.compilation import compiled, compiled_sums
-from accelml_numba.products import add_products, add_short_products
+from accelml_numba.products import add_products, add_short_products, transpose
 from accelml_numba.threads import in_parts
 from accelml_numpy.cluster import _centered, _column_means
+from accelml_numpy.cluster import _labels_of as _labels_by_blocks
 
 Floats = np.ndarray[Any, Any]
 
@@ -85,6 +86,43 @@ def lowest(
         labels[i] = label
 
 
+@compiled
+def lowest_of_columns(
+    X: Floats, norms: Floats, centers: Floats, center_norms: Floats, distances: Floats,
+    doubt: float, margin: float, labels: Floats,
+) -> None:  # fmt: skip
+    """The same of distances that have a column for each row of X: many rows in step."""
+    count, width = distances.shape
+    smallest = distances[0].copy()
+    nearest = np.zeros(width, np.int32)
+    close = np.zeros(width, np.int32)
+    limits = np.empty(width, distances.dtype)
+    largest = center_norms[0]
+    for j in range(1, count):
+        largest = max(largest, center_norms[j])
+        for r in range(width):
+            is_less = distances[j, r] < smallest[r]
+            smallest[r] = distances[j, r] if is_less else smallest[r]
+            nearest[r] = np.int32(j) if is_less else nearest[r]
+    for r in range(len(X)):
+        limits[r] = smallest[r] + doubt * (norms[r] + largest)
+    for j in range(count):
+        for r in range(width):
+            close[r] += np.int32(distances[j, r] <= limits[r])
+    for r in range(len(X)):
+        label = nearest[r]
+        if close[r] > 1:
+            best = np.inf
+            scale = norms[r] + largest
+            for j in range(count):
+                if distances[j, r] <= limits[r]:
+                    exact = direct(X, centers, r, j)
+                    if exact < best - margin * np.sqrt(exact * scale):
+                        best = exact
+                        label = np.int32(j)
+        labels[r] = label
+
+
 @nearest.register("numba")
 def _nearest(backend: Backend, X: Array, norms: Array, centers: Array) -> Array:
     search = prepared(X, centers)
@@ -148,7 +186,7 @@ class Search(NamedTuple):
     """What the nearest centers are found by."""
 
     centers: Floats  # (k, d)
-    factors: Floats  # −2 C, or its transpose for short rows
+    factors: Floats  # −2 C
     center_norms: Floats  # (k,)
     is_long: bool
     doubt: Any
@@ -157,16 +195,41 @@ class Search(NamedTuple):
 
 def prepared(X: Floats, centers: Floats) -> Search:
     """What all rows of X share."""
-    is_long = X.shape[1] >= LONG
-    factors = -2 * centers
     return Search(
         np.ascontiguousarray(centers),
-        np.ascontiguousarray(factors if is_long else factors.T),
+        np.ascontiguousarray(-2 * centers),
         np.einsum("ij,ij->i", centers, centers),
-        is_long,
+        X.shape[1] >= LONG,
         X.dtype.type(doubt(np, X)),
         float(tie_margin(np, X, np.float64(1), np.float64(1))),
     )
+
+
+@compiled
+def assign_long(
+    X: Floats, norms: Floats, centers: Floats, factors: Floats, center_norms: Floats,
+    doubt: float, margin: float, first: int, distances: Floats, labels: Floats,
+) -> None:  # fmt: skip
+    """Label a block of rows, by products summed along them."""
+    for r in range(len(distances)):
+        distances[r] = center_norms
+    add_products(X, first, factors, distances)
+    here = slice(first, first + len(distances))
+    lowest(X[here], norms, centers, center_norms, distances, doubt, margin, labels)
+
+
+@compiled
+def assign_short(
+    X: Floats, norms: Floats, centers: Floats, factors: Floats, center_norms: Floats,
+    doubt: float, margin: float, first: int, columns: Floats, distances: Floats, labels: Floats,
+) -> None:  # fmt: skip
+    """Label a block of rows, by products summed across them."""
+    transpose(X, first, len(labels), columns)
+    for j in range(len(distances)):
+        distances[j] = center_norms[j]
+    add_short_products(factors, columns, distances)
+    here = slice(first, first + len(labels))
+    lowest_of_columns(X[here], norms, centers, center_norms, distances, doubt, margin, labels)
 
 
 @compiled
@@ -177,17 +240,21 @@ def assign_and_add(
 ) -> None:  # fmt: skip
     """Label some rows, and add them to their clusters while they are in the cache."""
     distances = np.empty((BLOCK, len(centers)), X.dtype)
+    across = np.empty((len(centers), BLOCK), X.dtype)
+    columns = np.zeros((X.shape[1], BLOCK), X.dtype)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
-        block = distances[: last - first]
-        for r in range(len(block)):
-            block[r] = center_norms
-        if is_long:
-            add_products(X, first, factors, block)
-        else:
-            add_short_products(X, first, factors, block)
         here = slice(first, last)
-        lowest(X[here], norms[here], centers, center_norms, block, doubt, margin, labels[here])
+        if is_long:
+            assign_long(
+                X, norms[here], centers, factors, center_norms, doubt, margin, first,
+                distances[: last - first], labels[here],
+            )  # fmt: skip
+        else:
+            assign_short(
+                X, norms[here], centers, factors, center_norms, doubt, margin, first,
+                columns, across, labels[here],
+            )  # fmt: skip
         add_rows(X[here], weights[here], labels[here], total, weight)
 
 
@@ -234,6 +301,8 @@ def assign_around(
 ) -> None:  # fmt: skip
     """Label some rows, less the origin, by centers that are given less it."""
     distances = np.empty((BLOCK, len(centers)), X.dtype)
+    across = np.empty((len(centers), BLOCK), X.dtype)
+    columns = np.zeros((X.shape[1], BLOCK), X.dtype)
     moved = np.empty((BLOCK, X.shape[1]), X.dtype)
     norms = np.empty(BLOCK, X.dtype)
     for first in range(start, stop, BLOCK):
@@ -243,21 +312,22 @@ def assign_around(
             for f in range(X.shape[1]):
                 moved[r, f] = X[first + r, f] - origin[f]
             norms[r] = squared_norm(moved, r)
-            distances[r] = center_norms
         if is_long:
-            add_products(moved, 0, factors, distances[:size])
+            assign_long(
+                moved, norms[:size], centers, factors, center_norms, doubt, margin, 0,
+                distances[:size], labels[first:last],
+            )  # fmt: skip
         else:
-            add_short_products(moved, 0, factors, distances[:size])
-        lowest(
-            moved[:size], norms[:size], centers, center_norms, distances[:size], doubt, margin,
-            labels[first:last],
-        )  # fmt: skip
+            assign_short(
+                moved, norms[:size], centers, factors, center_norms, doubt, margin, 0,
+                columns, across, labels[first:last],
+            )  # fmt: skip
 
 
 @labels_of.register("numba")
 def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
     if not is_fused(X, centers):
-        return labels_of.generic(backend, X, centers)
+        return _labels_by_blocks(backend, X, centers)
     origin = column_means(backend, centers)
     search = prepared(X, centers - origin)
     labels = np.empty(len(X), np.int32)

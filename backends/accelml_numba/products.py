@@ -67,21 +67,30 @@ def add_products(X: Floats, first: int, W: Floats, out: Floats) -> None:
 
 
 @compiled
-def add_short_products(X: Floats, first: int, columns: Floats, out: Floats) -> None:
-    """Add X C of the rows from ``first``, for rows too short to sum along: along those of C."""
-    rows, vectors = out.shape
-    features = columns.shape[0]
-    fours = features - features % 4
+def transpose(X: Floats, first: int, rows: int, out: Floats) -> None:
+    """The rows from ``first`` as columns."""
     for r in range(rows):
-        i = first + r
+        for f in range(X.shape[1]):
+            out[f, r] = X[first + r, f]
+
+
+@compiled
+def add_short_products(W: Floats, columns: Floats, out: Floats) -> None:
+    """Add W Xᵀ, where X comes in columns: its rows are too short to be summed along.
+
+    Four features at a time, so that a sum is fetched and stored once for four products.
+    """
+    vectors, features = W.shape
+    fours = features - features % 4
+    for j in range(vectors):
         for f in range(0, fours, 4):
-            a, b, c, d = X[i, f], X[i, f + 1], X[i, f + 2], X[i, f + 3]
-            for j in range(vectors):
-                out[r, j] += (
-                    a * columns[f, j] + b * columns[f + 1, j]
-                    + c * columns[f + 2, j] + d * columns[f + 3, j]
+            a, b, c, d = W[j, f], W[j, f + 1], W[j, f + 2], W[j, f + 3]
+            for r in range(columns.shape[1]):
+                out[j, r] += (
+                    a * columns[f, r] + b * columns[f + 1, r]
+                    + c * columns[f + 2, r] + d * columns[f + 3, r]
                 )  # fmt: skip
         for f in range(fours, features):
-            a = X[i, f]
-            for j in range(vectors):
-                out[r, j] += a * columns[f, j]
+            a = W[j, f]
+            for r in range(columns.shape[1]):
+                out[j, r] += a * columns[f, r]

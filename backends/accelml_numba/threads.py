@@ -17,7 +17,7 @@ import numba
 R = TypeVar("R")
 
 # Multiply-adds for which handing a part to a thread, some 50 µs, is not worth while.
-SMALL = 2e6
+SMALL = 1e7
 # More than there are cores, so that a slow one does not hold up the others.
 MOST_PARTS = 32
 

@@ -11,7 +11,15 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.distances import directly, doubt, nearest
 from accelml.cluster.lloyd import ClusterSums, sum_by_cluster
-from accelml.cluster.rows import Centered, Points, centered, column_means, inertia_of, slices
+from accelml.cluster.rows import (
+    Centered,
+    Points,
+    centered,
+    column_means,
+    inertia_of,
+    labels_of,
+    slices,
+)
 
 Floats = np.ndarray[Any, Any]
 
@@ -61,6 +69,18 @@ def _sum_by_cluster(
         entries = (weights[rows], labels[rows], np.arange(size + 1, dtype=np.int32))
         total += csc_array(entries, shape=(count, size)) @ np.ascontiguousarray(X[rows])
     return ClusterSums(total, np.bincount(labels, weights=weights, minlength=count))
+
+
+@labels_of.register("numpy")
+def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
+    origin = column_means(backend, centers)
+    centers = centers - origin
+    labels = np.empty(len(X), np.int32)
+    for rows in slices(len(X), BLOCK):
+        around = X[rows] - origin
+        norms = np.einsum("ij,ij->i", around, around)
+        labels[rows] = nearest(backend, around, norms, centers)
+    return labels
 
 
 @inertia_of.register("numpy")
