@@ -228,7 +228,7 @@ def minimize(
     xp = backend.xp
     layout = Layout.of(params)
     limit = backend.asarray(min(max_iter, 2**31 - 1), xp.int32)
-    on_device = backend.asarray(tol, xp.float64)
+    threshold = backend.asarray(tol, xp.float64)
     state = begin(backend, solver, objective, layout, params, data, settings)
     curve: list[float] = []
     interrupted = False
@@ -243,7 +243,7 @@ def minimize(
         while int(state.stop) == Stop.RUNNING and len(curve) < max_iter:
             if inspect is not None:
                 limit = backend.asarray(len(curve) + 1, xp.int32)
-            state = advance(backend, solver, objective, layout, state, data, on_device, limit)
+            state = advance(backend, solver, objective, layout, state, data, threshold, limit)
             note()
             if monitor is not None:
                 monitor(len(curve), float(state.point.value))

@@ -1,4 +1,4 @@
-"""K-means' kernels as compiled loops around NumPy's matrix product."""
+"""K-means' kernels as compiled loops over blocks of rows, or beside NumPy's matrix product."""
 
 from __future__ import annotations
 
@@ -278,11 +278,8 @@ def _statistics(
         assign_and_add(X, norms, weights, *search, start, stop, labels, *sums)
         return sums
 
-    # Adding up the parts' sums should cost little beside making them.
-    parts = in_parts(part, rows, float(X.size) * count, most=max(1, rows // (8 * count)))
-    return ClusterSums(
-        sum(part.total for part in parts), sum(part.weight for part in parts)
-    ), labels
+    parts = in_parts(part, rows, float(X.size) * count, most=most_parts(rows, count))
+    return added(parts), labels
 
 
 @compiled_sums
