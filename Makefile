@@ -8,12 +8,14 @@ PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test mutants lint types format gpu-check clean
+.PHONY: help demo test mutants bench bench-sizes lint types format gpu-check clean
 
 help:
 	@echo "make demo       install with Numba and JAX, train on every backend, check the gradients"
 	@echo "make test       install with the development tools, run the whole test suite"
 	@echo "make mutants    break the arithmetic in 5,000 ways: a test must fail each time (twenty minutes)"
+	@echo "make bench      race every backend against the other libraries (half an hour)"
+	@echo "make bench-sizes  cost against size, from 1,000 to 10,000,000 rows (twenty minutes)"
 	@echo "make lint       ruff and the file checks"
 	@echo "make types      mypy --strict"
 	@echo "make gpu-check  the suite and the demo on a machine with an NVIDIA GPU"
@@ -45,6 +47,23 @@ $(VENV)/.mutation: pyproject.toml | $(VENV)/.dev
 mutants: $(VENV)/.dev $(VENV)/.mutation
 	$(BIN)/python -m tests.mutation $(ARGS)
 
+# The peers beside our own: PyTorch's CPU build will do.
+$(VENV)/.peers: pyproject.toml | $(VENV)/.dev
+	$(PIP) install --quiet --group peers
+	@touch $@
+
+# Nothing else may run meanwhile: half an hour on two cores. BENCH holds the results.
+BENCH ?= bench
+RACES = $(PYTEST) benchmarks/bench_workloads.py --timeout=3600 -p no:xdist -q \
+  --benchmark-columns=median --benchmark-json=$(BENCH)/pytest-benchmark.json --save $(BENCH)
+
+bench: $(VENV)/.dev $(VENV)/.peers
+	mkdir -p $(BENCH)
+	$(RACES) $(ARGS)
+
+bench-sizes: $(VENV)/.dev $(VENV)/.peers
+	$(BIN)/accelml bench --sizes --save $(BENCH)/sizes $(ARGS)
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,7 +86,10 @@ gpu-check: $(BIN)/python
 	$(BIN)/accelml doctor
 	$(PYTEST) --require-backend cupy --require-backend jax-gpu $(ARGS)
 	$(BIN)/accelml demo
-	$(BIN)/python -m benchmarks.mlp_epoch --json benchmarks/results/mlp_epoch-gpu.json
+	$(PIP) install --quiet --group peers flash-kmeans
+	mkdir -p $(BENCH)
+	$(RACES) $(ARGS)
+	$(BIN)/python -m benchmarks.publish $(BENCH)
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

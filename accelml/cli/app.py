@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from accelml.cli.bench import bench
 from accelml.cli.console import complain, one_line
 from accelml.cli.demo import demo
 from accelml.cli.doctor import doctor
@@ -60,6 +61,7 @@ app.command()(predict)
 app.command()(doctor)
 app.command()(demo)
 app.command()(gradcheck)
+app.command()(bench)
 
 
 def show_version(wanted: bool) -> None:
