@@ -25,7 +25,7 @@ TINY = [
 
 
 def is_quick(contestant):
-    """Without torch.compile, which calls a C++ compiler, and without JAX, where it can be left out."""
+    """Without torch.compile, which calls a C++ compiler."""
     return not contestant.problem() and "compiled" not in contestant.name
 
 
