@@ -52,7 +52,7 @@ class BackendEstimator(CallbackSupportMixin, BaseEstimator):
     @contextlib.contextmanager
     def _session(self, X: Any, work: float = 0.0, *, fitting: bool = False) -> Iterator[Session]:
         """Choose the backend, and hold its context for the duration of a call."""
-        backend, choice = resolve(self.backend, self.device, X, work)
+        backend, choice = resolve(self.backend, self.device, X, work, type(self))
         session = Session(backend, choice, owner(X))
         with self._unchanged_by_failure(fitting), backend.context():
             if fitting:

@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from accelml.backend import Backend, BackendUnavailable, Status, normal_device
+from accelml.costs import predicted
 
 GROUP = "accelml.backends"
 
@@ -190,7 +191,11 @@ def owner(X: Any) -> Backend | None:
 
 
 def resolve(
-    backend: str | Backend | None, device: str | None, X: Any, work: float = 0.0
+    backend: str | Backend | None,
+    device: str | None,
+    X: Any,
+    work: float = 0.0,
+    estimator: type = object,
 ) -> tuple[Backend, Choice]:
     """Choose: the estimator's own backend, then the active one, then that of ``X``, then NumPy.
 
@@ -203,7 +208,9 @@ def resolve(
     X : array-like
         The data.
     work : float
-        Roughly how many multiply-adds lie ahead; what ``"auto"`` decides by.
+        Roughly how many multiply-adds lie ahead.
+    estimator : type
+        Whose work that is; ``"auto"`` decides by both.
 
     Returns
     -------
@@ -214,11 +221,11 @@ def resolve(
     owned = owner(X)
     active = _active.get()
     if isinstance(backend, str) and backend == "auto":
-        chosen, reason = automatic(owned, device, work)
+        chosen, reason = automatic(owned, device, work, estimator)
     elif backend is not None:
         chosen, reason = _explicit(backend, device, owned), "asked for"
     elif isinstance(active, str):
-        chosen, reason = automatic(owned, device, work)
+        chosen, reason = automatic(owned, device, work, estimator)
     elif active is not None:
         chosen, reason = active, "accelml.use_backend"
         if device is not None:
@@ -245,8 +252,10 @@ def _explicit(backend: Any, device: str | None, owned: Backend | None = None) ->
     return get_backend(backend, device)
 
 
-def automatic(owned: Backend | None, device: str | None, work: float) -> tuple[Backend, str]:
-    """The backend that is likely fastest for that much work, and why."""
+def automatic(
+    owned: Backend | None, device: str | None, work: float, estimator: type
+) -> tuple[Backend, str]:
+    """The backend whose first ``fit`` of that much work is likely over soonest, and why."""
     if owned is not None:
         return owned, f"auto: X is an array of {owned.name!r} already"
     if device is not None and normal_device(device) != "cpu":
@@ -256,16 +265,13 @@ def automatic(owned: Backend | None, device: str | None, work: float) -> tuple[B
         raise BackendUnavailable(
             f"device={device!r}: no usable backend has it; 'accelml doctor' lists what is here"
         )
-    for name, threshold in AUTO_THRESHOLDS:
-        if work >= threshold and name in plugins() and not backend_status(name).problem:
-            reason = f"auto: {work:.1e} multiply-adds, and {name} pays from {threshold:.0e}"
+    times = predicted(estimator, work, plugins())
+    for name in sorted(times, key=lambda name: times[name]):
+        # Asking a backend for its status imports its library: only of one that would be chosen.
+        if not backend_status(name).problem:
+            reason = f"auto: {work:.1e} multiply-adds are likely done soonest, by measurements"
             return get_backend(name, device), reason
-    return get_backend("numpy", device), f"auto: {work:.1e} multiply-adds are few"
-
-
-# Measured on two CPU cores: JAX spends one to two seconds compiling a fit, which MNIST-sized work
-# (4e9 an epoch) wins back in a few epochs and small tables never do.
-AUTO_THRESHOLDS: tuple[tuple[str, float], ...] = (("jax", 1e11),)
+    return get_backend("numpy", device), "auto: nothing else is here"
 
 
 def refuse_foreign_device(X: Any, owned: Backend | None, chosen: Backend) -> None:

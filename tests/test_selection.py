@@ -2,6 +2,8 @@
 
 import asyncio
 import pickle
+import subprocess
+import sys
 import threading
 from importlib.metadata import EntryPoint
 
@@ -10,6 +12,8 @@ import pytest
 
 import accelml
 from accelml import selection
+from accelml.cluster import KMeans
+from accelml.costs import Cost, predicted
 from accelml.linear_model import LogisticRegression
 from accelml.neural_network import MLPClassifier
 from tests.backends import CASES, GenericBackend, problem
@@ -160,16 +164,48 @@ def test_an_array_of_another_library_on_another_device_is_refused():
         MLPClassifier().fit(ForeignArray(), y)
 
 
-@needs_jax
 def test_auto_picks_by_the_work_and_says_why():
     small = fitted(backend="auto")
     assert small.backend_ == "numpy"
-    assert "few" in small.backend_.reason
-    backend, choice = selection.resolve("auto", None, X, work=1e13)
-    assert backend.name == choice == "jax"
-    assert "1.0e+13" in choice.reason
+    assert "multiply-adds" in small.backend_.reason
     with accelml.use_backend("auto"):
         assert "auto" in fitted().backend_.reason
+
+
+def test_auto_takes_what_is_predicted_to_end_soonest_and_is_here(monkeypatch):
+    costs = {"numpy": Cost(0.0, 1e-9), "jax": Cost(2.0, 1e-12), "broken": Cost(0.0, 0.0)}
+    monkeypatch.setattr(accelml.costs, "measured", lambda: {"KMeans": costs})
+    broken = EntryPoint("broken", "accelml_that_is_not_there:Backend", selection.GROUP)
+    everything = {**selection.plugins(), "broken": broken}
+    monkeypatch.setattr(selection, "plugins", lambda: everything)
+    assert selection.resolve("auto", None, X, 1e9, KMeans)[1] == "numpy"
+    backend, choice = selection.resolve("auto", None, X, 1e10, KMeans)
+    assert backend.name == choice == ("numpy" if problem("jax") else "jax")
+    assert "1.0e+10" in choice.reason
+
+
+def test_small_work_imports_no_other_library():
+    code = (
+        "import sys; from accelml.cluster import KMeans; "
+        "m = KMeans(2, backend='auto').fit([[0.], [1.], [5.]]); "
+        "print(m.backend_, 'jax' in sys.modules, 'numba' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=99
+    )
+    assert result.stdout.split() == ["numpy", "False", "False"]
+
+
+def test_costs_are_those_of_the_nearest_class():
+    class Mine(KMeans):
+        pass
+
+    class Other:
+        pass
+
+    names = ["numpy", "jax"]
+    assert predicted(Mine, 1e12, names) == predicted(KMeans, 1e12, names)
+    assert set(predicted(Other, 1e12, names)) == set(names)
 
 
 @needs_jax

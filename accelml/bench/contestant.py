@@ -25,12 +25,17 @@ class Entry:
         Puts the data where the contestant wants it, e.g. on a GPU; timed apart, as transfer.
     set_iterations : callable, optional
         Changes the iteration limit, where a loss is to be reached.
+    estimator, expected_work : str and float
+        Of a backend: whose ``fit`` that is, and how many multiply-adds the estimator expects of it,
+        which is what ``backend="auto"`` goes by.
     """
 
     fit: Callable[[], object]
     answer: Callable[[], Any]
     place: Callable[[], object] = lambda: None
     set_iterations: Callable[[int], None] | None = None
+    estimator: str = ""
+    expected_work: float = 0.0
 
 
 class Contestant(NamedTuple):

@@ -74,6 +74,26 @@ class Placed:
             self.backend.synchronize()
 
 
+class Stop(Exception):
+    """What was asked for is known."""
+
+
+def expected_work(model: Any, *data: Any) -> float:
+    """The multiply-adds that an estimator expects of a ``fit``, without making it."""
+
+    def session(X: Any, work: float = 0.0, **_: Any) -> None:
+        raise Stop(work)
+
+    model._session = session
+    try:
+        model.fit(*data)
+    except Stop as stop:
+        return float(stop.args[0])
+    finally:
+        del model._session
+    return 0.0
+
+
 def entry(model: Any, placed: Placed, answer: Callable[[], Any]) -> Entry:
     """The ``fit`` of a model, to the end."""
 
@@ -81,7 +101,10 @@ def entry(model: Any, placed: Placed, answer: Callable[[], Any]) -> Entry:
         model.fit(*placed.arrays)
         placed.backend.synchronize()
 
-    return Entry(fit, answer, placed.place, lambda n: model.set_params(max_iter=n))
+    return Entry(
+        fit, answer, placed.place, lambda n: model.set_params(max_iter=n),
+        type(model).__name__, expected_work(model, *placed.host),
+    )  # fmt: skip
 
 
 @family("kmeans")
@@ -157,7 +180,10 @@ def gaussian(task: GaussianTask, backend: str, device: str) -> Entry:
         scores[:] = [model.fit(*placed.arrays).score_samples(*placed.arrays)]
         placed.backend.synchronize()
 
-    return Entry(fit, lambda: placed.backend.to_numpy(scores[0]), placed.place)
+    return Entry(
+        fit, lambda: placed.backend.to_numpy(scores[0]), placed.place,
+        estimator=type(model).__name__, expected_work=expected_work(model, task.X),
+    )  # fmt: skip
 
 
 @family("threshold")

@@ -45,14 +45,15 @@ class Worker:
     entry: Entry
     repeats: int = 1
 
-    def prepare(self, contestant: Contestant, arguments: dict[str, Any]) -> dict[str, float]:
+    def prepare(self, contestant: Contestant, arguments: dict[str, Any]) -> dict[str, Any]:
         """Build the task, then import, place and fit for the first time: the cold start.
 
         Returns
         -------
-        dict of str to float
+        dict
             Seconds: ``cold`` from nothing imported to the end of the first ``fit``, without the
-            building of the data; ``transfer``, the second placing of the data; ``bytes`` of ``X``.
+            building of the data; ``transfer``, the second placing of the data. ``bytes`` of ``X``;
+            ``estimator`` and ``expected_work``, see :class:`Entry`.
         """
         from accelml.bench import ours, peers  # noqa: F401  (registers the peers)
 
@@ -66,7 +67,13 @@ class Worker:
         self.entry.place()
         self.entry.fit()
         cold = time.perf_counter() - start
-        return {"cold": cold, "transfer": timed(self.entry.place), "bytes": self.task.X.nbytes}
+        return {
+            "cold": cold,
+            "transfer": timed(self.entry.place),
+            "bytes": self.task.X.nbytes,
+            "estimator": self.entry.estimator,
+            "expected_work": self.entry.expected_work,
+        }
 
     def warm_up(self) -> dict[str, Any]:
         """Reach the target, where there is one, and fit until the times do not fall any more.
