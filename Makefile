@@ -60,6 +60,8 @@ RACES = $(PYTEST) benchmarks/bench_workloads.py --timeout=3600 -p no:xdist -q \
 bench: $(VENV)/.dev $(VENV)/.peers
 	mkdir -p $(BENCH)
 	$(RACES) $(ARGS)
+	$(PYTEST) benchmarks/bench_overrides.py --timeout=3600 -p no:xdist -q \
+	  --benchmark-columns=median --benchmark-json=$(BENCH)/overrides.json $(ARGS)
 
 bench-sizes: $(VENV)/.dev $(VENV)/.peers
 	$(BIN)/accelml bench --sizes --save $(BENCH)/sizes $(ARGS)
