@@ -35,7 +35,7 @@ def pytest_generate_tests(metafunc):
     turns = [
         Turn(workload, contestant, number)
         for workload in WORKLOADS.values()
-        for number in range(metafunc.config.getoption("rounds"))
+        for number in range(min(metafunc.config.getoption("rounds"), workload.most_rounds))
         for contestant in contestants(workload.family)
         if not contestant.problem()
     ]

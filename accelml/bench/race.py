@@ -77,7 +77,7 @@ def run_race(
     contestants : sequence of Contestant
         Of the workload's family, and without a problem.
     rounds : int
-        How often each fits, in turn, once it is warm.
+        How often each fits, in turn, once it is warm; at most as often as the workload allows.
     say : callable
         Hears what goes on.
 
@@ -102,6 +102,7 @@ def run_race(
             except Failed as error:
                 rows[name]["error"] = str(error)
                 say(f"{workload.name}: {name} failed: {error}")
+        rounds = min(rounds, workload.most_rounds)
         for round_number in range(rounds):
             say(f"{workload.name}: round {round_number + 1} of {rounds}")
             for runner in running:
@@ -115,6 +116,6 @@ def start(runner: Process, workload: Workload) -> dict[str, Any]:
     row = runner.ask("prepare", runner.contestant, workload.arguments)
     row |= runner.ask("warm_up")
     row["quality"] = runner.ask("quality")
-    memory, size = runner.ask("memory"), row.pop("bytes")
-    is_known = memory is not None and size >= LARGE
-    return {**row, "memory": memory / size if is_known else None}
+    size = row.pop("bytes")
+    is_known = row["memory"] is not None and size >= LARGE
+    return {**row, "memory": row["memory"] / size if is_known else None}

@@ -15,6 +15,7 @@ from typing import Any
 
 from accelml.bench.contestant import PEER, PEERS, Contestant, Entry
 from accelml.bench.machine import timed
+from accelml.bench.optimum import ABOVE
 from accelml.bench.problems import make_task
 from accelml.bench.tasks import LogisticTask, Task
 
@@ -76,20 +77,25 @@ class Worker:
         }
 
     def warm_up(self) -> dict[str, Any]:
-        """Reach the target, where there is one, and fit until the times do not fall any more.
+        """Reach the target, where there is one; fit once more, and see how far memory rises.
 
         Returns
         -------
         dict
-            ``iterations``: how many it takes, None where there is no target.
+            ``iterations``: how many it takes, None where there is no target; ``memory`` in bytes,
+            None where the system does not tell.
         """
         target = self.task.target if isinstance(self.task, LogisticTask) else None
         iterations = None if target is None else iterations_to(target, self.quality_after)
         if iterations is not None and self.entry.set_iterations is not None:
             self.entry.set_iterations(iterations)
-        seconds = timed(self.entry.fit)
+        start = time.perf_counter()
+        memory = peak_of(self.entry.fit)
+        seconds = time.perf_counter() - start
+        if seconds < ENOUGH:  # so short that what was done around it counts
+            seconds = timed(self.entry.fit)
         self.repeats = max(1, math.ceil(ENOUGH / max(seconds, 1e-7)))
-        return {"iterations": iterations}
+        return {"iterations": iterations, "memory": memory}
 
     def quality_after(self, iterations: int) -> float:
         """The judge's verdict on that many iterations."""
@@ -113,24 +119,34 @@ class Worker:
         """The judge's verdict on the last ``fit``."""
         return self.task.quality(self.entry.answer())
 
-    def memory(self) -> float | None:
-        """How far memory rises during one ``fit``, in bytes; None where the system won't say."""
-        return peak_of(self.entry.fit)
-
 
 def iterations_to(
-    target: float, quality_after: Callable[[int], float], first: int = 64, most: int = 4096
-) -> int:
-    """The fewest iterations, to five percent, whose loss is at most ``target``."""
-    low, high = 0, first
-    while quality_after(high) > target:
-        if high >= most:
-            raise ValueError(f"the loss is above {target:g} after {high} iterations")
-        low, high = high, 2 * high
-    while high - low > max(1, high // 20):
-        middle = (low + high) // 2
-        low, high = (low, middle) if quality_after(middle) <= target else (middle, high)
-    return high
+    target: float, quality_after: Callable[[int], float], above: float = ABOVE, first: int = 64,
+    most: int = 4096,
+) -> int:  # fmt: skip
+    """How many iterations bring the loss to ``target``, which is ``above`` over the lowest.
+
+    The gap to the lowest loss shrinks by about the same factor in each iteration, so its logarithm
+    is followed by secants. A loss that undercuts the target by up to a tenth of the gap will do.
+    """
+    low, high = 0, most + 1
+    seen: list[tuple[int, float]] = []
+    n = first
+    while True:
+        gap = (quality_after(n) - (target - above)) / above
+        low, high = (low, n) if gap <= 1 else (n, high)
+        if high <= most and (0.9 < gap <= 1 or high - low <= max(1, high // 50)):
+            return high
+        if low >= most:
+            raise ValueError(f"the loss is above {target:g} after {most} iterations")
+        seen = [*seen[-1:], (n, math.log(max(gap, 1e-3)))]
+        guess = 2 * n
+        if len(seen) == 2 and seen[0][1] > seen[1][1] and seen[0][0] != seen[1][0]:
+            slope = (seen[1][1] - seen[0][1]) / (seen[1][0] - seen[0][0])
+            guess = n + round((math.log(0.95) - seen[1][1]) / slope) if slope < 0 else guess
+        elif high <= most:
+            guess = (low + high) // 2
+        n = min(max(guess, low + 1), high - 1, most)
 
 
 def peak_of(function: Callable[[], object]) -> float | None:
