@@ -38,8 +38,7 @@ class CupyBackend(Backend):
         import array_api_compat.cupy as xp
         import cupy
 
-        import accelml_cupy.objectives
-        import accelml_cupy.optimize  # noqa: F401  (both register the overrides)
+        import accelml_cupy.overrides  # noqa: F401  (registers them)
 
         self.cupy: Any = cupy
         self.xp = xp

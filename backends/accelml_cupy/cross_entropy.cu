@@ -1,46 +1,4 @@
 // Cross-entropy and its gradient by the scores, reading each row of scores from memory once.
-//
-// A row is shared by blockDim.x neighbouring threads, its lanes: a power of two, at most a warp, so
-// that a row of ten classes does not leave half a warp idle. Lanes combine what they found by
-// shuffles, in an order that does not depend on timing: the same input gives the same bits.
-
-constexpr unsigned whole_warp = 0xffffffff;
-
-template <typename T>
-__device__ T sum_over_lanes(T value)
-{
-    for (int offset = blockDim.x / 2; offset > 0; offset /= 2)
-        value += __shfl_xor_sync(whole_warp, value, offset);
-    return value;
-}
-
-template <typename T>
-__device__ T largest_over_lanes(T value)
-{
-    for (int offset = blockDim.x / 2; offset > 0; offset /= 2) {
-        const T other = __shfl_xor_sync(whole_warp, value, offset);
-        value = other > value ? other : value;
-    }
-    return value;
-}
-
-// The row that a thread works on. Threads past the last row have no columns, but stay to the end:
-// a shuffle needs the whole warp.
-struct Row {
-    long long number;
-    long long start;
-    long long columns;
-    bool exists;
-
-    __device__ Row(long long rows, long long classes)
-    {
-        number = static_cast<long long>(blockIdx.x) * blockDim.y + threadIdx.y;
-        exists = number < rows;
-        number = exists ? number : 0;
-        start = number * classes;
-        columns = exists ? classes : 0;
-    }
-};
 
 template <typename T, typename Label>
 __global__ void softmax_cross_entropy(

@@ -29,8 +29,11 @@ class Source(NamedTuple):
     kernels: tuple[str, ...]
 
     def text(self) -> str:
-        """The source code."""
-        return resources.files("accelml_cupy").joinpath(self.file).read_text(encoding="utf-8")
+        """The source code, after what all files share."""
+        folder = resources.files("accelml_cupy")
+        return "\n".join(
+            folder.joinpath(name).read_text(encoding="utf-8") for name in ("lanes.cuh", self.file)
+        )
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from tests.backends import CASES
 
 
 @pytest.mark.parametrize("key", KERNEL_CASES, ids=lambda key: key.rpartition(".")[2])
-@pytest.mark.backends("numpy", "numpy-readonly", "array-api-strict", "numba")
+@pytest.mark.backends("numpy", "numpy-readonly", "array-api-strict", "numba", "cupy")
 def test_every_body_equals_the_generic_one(backend, key):
     target, plain = REGISTRY[key], CASES["numpy-generic"].make()
     for label, arguments in KERNEL_CASES[key]():

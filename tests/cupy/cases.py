@@ -52,7 +52,9 @@ def assert_trees_equal(actual: Any, expected: Any, rtol: float, atol: float = 0.
 def read_only(tree: Any) -> Any:
     """The same arrays in the same layouts, not to be written to."""
 
-    def protect(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def protect(x: Any) -> Any:
+        if not isinstance(x, np.ndarray):
+            return x
         view = x.view()
         view.flags.writeable = False
         return view

@@ -22,6 +22,7 @@
 #define __global__
 #define __device__
 #define __shared__ static
+#define __launch_bounds__(...)
 
 using std::exp;
 using std::fabs;

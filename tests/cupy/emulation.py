@@ -17,11 +17,12 @@ import array_api_compat.numpy
 import numpy as np
 
 from accelml_cupy import CupyBackend
+from accelml_cupy.cluster import CLUSTER
 from accelml_cupy.launch import Source
 from accelml_cupy.objectives import CROSS_ENTROPY, PERCEPTRON
 from accelml_cupy.optimize import OPTIMIZE
 
-SOURCES = (CROSS_ENTROPY, PERCEPTRON, OPTIMIZE)
+SOURCES = (CROSS_ENTROPY, PERCEPTRON, OPTIMIZE, CLUSTER)
 HERE = Path(__file__).parent
 GUARD = 64  # elements before and after every array
 
@@ -42,6 +43,7 @@ def build(source: Source, folder: Path) -> ctypes.CDLL:
     )
     library = folder / f"{source.file}.so"
     options = ["-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
+    options += ["-Wno-unknown-pragmas"]  # `#pragma unroll`
     folders = [f"-I{HERE}", f"-I{folder}"]
     command = [compiler(), *options, "-fPIC", "-shared", *folders, harness, "-o", library]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -88,8 +90,7 @@ class EmulatedCupy(CupyBackend):
     """The plug-in over NumPy arrays; kernels dispatch to its overrides."""
 
     def __init__(self, libraries: dict[str, ctypes.CDLL], *, backwards: bool = False) -> None:
-        import accelml_cupy.objectives
-        import accelml_cupy.optimize  # noqa: F401  (both register the overrides)
+        import accelml_cupy.overrides  # noqa: F401  (registers them)
 
         self.device = "cpu"
         self.xp = GuardedNumpy()

@@ -11,6 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accelml.backend import Backend
+from accelml.cluster.distances import nearest
+from accelml.cluster.lloyd import sum_by_cluster
 from accelml.objectives.activations import ACTIVATIONS
 from accelml.objectives.cross_entropy import logistic_cross_entropy, softmax_cross_entropy
 from accelml.objectives.multilayer_perceptron import Layer, dense, dense_backward
@@ -98,6 +100,42 @@ def test_layers(cupy_backend, activation, n, inputs, outputs, dtype, layout, see
     a, layer, delta = on_device(cupy_backend, layout, (a, layer, delta))
     compare(cupy_backend, dense, (activation,), (layer, a), dtype, units=16)
     compare(cupy_backend, dense_backward, (activation,), (layer, a, delta), dtype, units=16)
+
+
+CLUSTERINGS = [
+    (5000, 10, 16),
+    (5000, 784, 10),
+    (5000, 784, 300),  # through products
+    (100_000, 16, 64),
+    (3000, 128, 1025),
+    (200_001, 3, 7),
+]
+
+
+@pytest.mark.parametrize(("n", "features", "count"), CLUSTERINGS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_clusters(cupy_backend, n, features, count, dtype):
+    """Labels, up to what float32 cannot tell apart, and sums that have the same bits each time."""
+    random = np.random.default_rng(0)
+    X, centers = (random.standard_normal((m, features)).astype(dtype) for m in (n, count))
+    weights = random.uniform(0, 2, n).astype(dtype)
+    arguments = (X, (X * X).sum(axis=1), centers)
+    with cupy_backend.context():
+        arguments = tree_map(cupy_backend.asarray, arguments)
+        labels = nearest(cupy_backend, *arguments)
+        expected = nearest.generic(cupy_backend, *arguments)
+        assert labels.dtype == expected.dtype
+        differ = float(cupy_backend.xp.mean(labels != expected))
+        assert differ <= (1e-3 if dtype == np.float32 else 0)
+        weights, X = cupy_backend.asarray(weights), arguments[0]
+        sums = to_host(cupy_backend, sum_by_cluster(cupy_backend, count, X, weights, labels))
+        again = to_host(cupy_backend, sum_by_cluster(cupy_backend, count, X, weights, labels))
+        exact = sum_by_cluster.generic(
+            cupy_backend, count, X.astype(float), weights.astype(float), labels
+        )
+    np.testing.assert_array_equal(sums.total, again.total)
+    for ours, theirs in zip(sums, to_host(cupy_backend, exact), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
 def parameters(cupy_backend, layout, dtype, seed, count):
