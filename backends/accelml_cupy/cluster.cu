@@ -2,6 +2,8 @@
 // the rows of each cluster, over rows in the order of their clusters and not by atomics, so that the
 // same input gives the same bits.
 
+constexpr int warp_lanes = 32;
+
 // Values that a thread reads from shared memory at once.
 template <typename T, int count>
 struct alignas(sizeof(T) * count) Pack {

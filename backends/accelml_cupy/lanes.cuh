@@ -5,7 +5,6 @@
 // by shuffles, in an order that does not depend on timing: the same input gives the same bits.
 
 constexpr unsigned whole_warp = 0xffffffff;
-constexpr int warp_lanes = 32;
 
 template <typename T>
 __device__ T sum_over(int lanes, T value)

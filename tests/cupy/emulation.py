@@ -17,12 +17,13 @@ import array_api_compat.numpy
 import numpy as np
 
 from accelml_cupy import CupyBackend
+from accelml_cupy.anomaly import ANOMALY
 from accelml_cupy.cluster import CLUSTER
 from accelml_cupy.launch import Source
 from accelml_cupy.objectives import CROSS_ENTROPY, PERCEPTRON
 from accelml_cupy.optimize import OPTIMIZE
 
-SOURCES = (CROSS_ENTROPY, PERCEPTRON, OPTIMIZE, CLUSTER)
+SOURCES = (CROSS_ENTROPY, PERCEPTRON, OPTIMIZE, CLUSTER, ANOMALY)
 HERE = Path(__file__).parent
 GUARD = 64  # elements before and after every array
 

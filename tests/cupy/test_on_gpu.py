@@ -10,6 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from accelml.anomaly.density import log_density, make_gaussian
+from accelml.anomaly.moments import statistics as moments
 from accelml.backend import Backend
 from accelml.cluster.distances import nearest
 from accelml.cluster.lloyd import sum_by_cluster
@@ -136,6 +138,25 @@ def test_clusters(cupy_backend, n, features, count, dtype):
     np.testing.assert_array_equal(sums.total, again.total)
     for ours, theirs in zip(sums, to_host(cupy_backend, exact), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "features"), [(1_000_000, 32), (300_000, 3), (2000, 784), (1, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gaussian(cupy_backend, n, features, dtype):
+    """Moments and log densities; the moments have the same bits each time."""
+    random = np.random.default_rng(0)
+    X = (3 + random.standard_normal((n, features))).astype(dtype)
+    X, weights = map(cupy_backend.asarray, (X, random.uniform(0.1, 2, n)))
+    first, again, expected = (
+        to_host(cupy_backend, body(cupy_backend, "diag", X, weights))
+        for body in (moments, moments, moments.generic)
+    )
+    for a, b, c in zip(first, again, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(a, c, rtol=1e-10)
+    gaussian = make_gaussian(first.mean, np.full(features, 0.7), dtype)
+    gaussian = tree_map(lambda x: cupy_backend.asarray(x, dtype), gaussian)
+    compare(cupy_backend, log_density, (), (gaussian, X), dtype, units=256)
 
 
 def parameters(cupy_backend, layout, dtype, seed, count):
