@@ -1,4 +1,5 @@
-// Cross-entropy and its gradient by the scores, reading each row of scores from memory once.
+// Cross-entropy and its gradient by the scores, reading each row of scores from memory once. The
+// gradient may lie where the scores are: a thread overwrites only what it alone reads.
 
 template <typename T, typename Label>
 __global__ void softmax_cross_entropy(

@@ -67,16 +67,19 @@ def is_supported(scores: Array, weights: Array) -> bool:
 
 
 def cross_entropy(
-    backend: Any, loss: str, scores: Array, labels: Array, weights: Array
+    backend: Any, loss: str, scores: Array, labels: Array, weights: Array, *, in_place: bool = False
 ) -> CrossEntropy:
-    """Launch the kernel of a loss; each row's is stored, then summed, always in one order."""
+    """Launch the kernel of a loss; each row's is stored, then summed, always in one order.
+
+    ``in_place`` puts the gradient where the scores were.
+    """
     xp = backend.xp
     rows, classes = scores.shape
     if cpp(labels) not in ("int", "long long"):
         labels = xp.astype(labels, xp.int64)
     scores, labels, weights = (contiguous(xp, x) for x in (scores, labels, weights))
     losses = xp.empty(rows, dtype=xp.float64)
-    delta = xp.empty((rows, classes), dtype=scores.dtype)
+    delta = scores if in_place else xp.empty((rows, classes), dtype=scores.dtype)
     lanes = lanes_for(classes)
     rows_in_block = THREADS // lanes
     backend.launch(

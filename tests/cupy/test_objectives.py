@@ -7,9 +7,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from accelml.kernel import REGISTRY
 from accelml.objectives.activations import ACTIVATIONS
 from accelml.objectives.cross_entropy import logistic_cross_entropy, softmax_cross_entropy
+from accelml.objectives.linear_classifier import Linear, statistics
 from accelml.objectives.multilayer_perceptron import Layer, dense, dense_backward
+from accelml.testing.kernel_cases import KERNEL_CASES
 from tests.cupy import cases
 
 
@@ -105,6 +108,28 @@ def test_other_types_and_empty_batches_take_the_generic_body(emulate, reference)
         expected = softmax_cross_entropy.generic(reference, *arguments)
         cases.assert_trees_equal(actual, expected, rtol=0)
     assert backend.launches == []
+
+
+@pytest.mark.parametrize("key", ["accelml.objectives.linear_classifier.statistics"])
+def test_sums_of_a_linear_classifier(emulate, reference, key):
+    for label, arguments in KERNEL_CASES[key]():
+        backend = emulate()
+        actual = REGISTRY[key](backend, *cases.read_only(arguments))
+        expected = REGISTRY[key].generic(reference, *arguments)
+        assert len(backend.launches) == 1, label
+        rtol = cases.tolerance(expected.weights.dtype, 512)
+        cases.assert_trees_equal(actual, expected, rtol, rtol * np.abs(expected.weights).max())
+
+
+def test_sums_of_mixed_types_are_the_generic_ones(emulate, reference):
+    random = np.random.default_rng(0)
+    X, labels = random.standard_normal((6, 3)), np.array([0, 1, 2, 0, 1, 2], np.int32)
+    params = Linear(random.standard_normal((3, 3)), random.standard_normal(3))
+    arguments = ("softmax", params, X, labels, np.ones(6, np.float32), np.zeros(3))
+    backend = emulate()
+    actual = statistics(backend, *arguments)
+    assert backend.launches == []
+    cases.assert_trees_equal(actual, statistics.generic(reference, *arguments), rtol=1e-12)
 
 
 def layer_case(n, inputs, outputs, dtype, layout, seed):
