@@ -10,7 +10,7 @@ import numpy as np
 
 from accelml._typing import Array, Tree
 from accelml.backend import Backend, Status
-from accelml_cupy import launch, loops, precision
+from accelml_cupy import graphs, launch, loops, precision
 from accelml_cupy.diagnosis import diagnose
 
 CUDA, CUDA_MANAGED = 2, 13  # kinds of device in DLPack
@@ -117,6 +117,10 @@ class CupyBackend(Backend):
     ) -> None:
         """Launch one of this package's CUDA kernels on the current stream."""
         launch.device_function(source, kernel)(grid, block, arguments)
+
+    def repeat(self, work: Callable[[], None], times: int) -> None:
+        """Do the same launches so many times: :func:`accelml_cupy.graphs.repeat`."""
+        graphs.repeat(self.cupy, work, times)
 
     def address(self, x: Array) -> int:
         """Where on the device the elements of ``x`` begin."""

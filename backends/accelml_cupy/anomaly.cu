@@ -1,6 +1,8 @@
 // The Gaussian of independent features: moments of the rows, and log densities, each reading X from
 // memory once. Whatever is summed is summed in an order that depends on the shapes alone.
 
+#include "lanes.cuh"
+
 // Weight, mean and scatter of a piece of `length` rows, a thread for each piece and column, by the two
 // passes that lose no digits far from the origin; in the second the rows are still in the cache. As
 // in accelml/anomaly/moments.py the mean is summed from the heaviest row, which makes that of a

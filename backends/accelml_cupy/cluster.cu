@@ -2,6 +2,8 @@
 // the rows of each cluster, over rows in the order of their clusters and not by atomics, so that the
 // same input gives the same bits.
 
+#include "lanes.cuh"
+
 constexpr int warp_lanes = 32;
 
 // Values that a thread reads from shared memory at once.

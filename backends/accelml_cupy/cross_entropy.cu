@@ -1,6 +1,8 @@
 // Cross-entropy and its gradient by the scores, reading each row of scores from memory once. The
 // gradient may lie where the scores are: a thread overwrites only what it alone reads.
 
+#include "lanes.cuh"
+
 template <typename T, typename Label>
 __global__ void softmax_cross_entropy(
     const T* scores, const Label* labels, const T* weights, double* losses, T* delta,

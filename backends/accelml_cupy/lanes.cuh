@@ -1,4 +1,4 @@
-// What the CUDA files of this package share; it stands before each of them.
+// Threads that share a row.
 //
 // A row of a matrix is shared by blockDim.x neighbouring threads, its lanes: a power of two, at most
 // a warp, so that a row of ten classes does not leave half a warp idle. Lanes combine what they found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -29,11 +30,13 @@ class Source(NamedTuple):
     kernels: tuple[str, ...]
 
     def text(self) -> str:
-        """The source code, after what all files share."""
+        """The source code, with what it includes of this package in its place."""
         folder = resources.files("accelml_cupy")
-        return "\n".join(
-            folder.joinpath(name).read_text(encoding="utf-8") for name in ("lanes.cuh", self.file)
-        )
+
+        def read(name: str) -> str:
+            return folder.joinpath(name).read_text(encoding="utf-8")
+
+        return re.sub(r'^#include "(\w+\.cuh)"$', lambda m: read(m[1]), read(self.file), flags=re.M)
 
 
 @functools.cache

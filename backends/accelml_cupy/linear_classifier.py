@@ -26,8 +26,9 @@ def sums_in_place(
     """
     xp = backend.xp
     rows, answers = X.shape[0], params.weights.shape[1]
-    one_each = labels.shape == weights.shape == (rows,) and (loss == "softmax" or answers == 1)
+    one_each = labels.shape == (rows,) and (loss == "softmax" or answers == 1)
     fits = one_each or (loss == "logistic" and labels.shape == (rows, answers))
+    fits = fits and weights.shape == (rows,)
     if not common_float(X, weights, center, *params) or not fits or X.size == 0:
         return statistics.generic(backend, loss, params, X, labels, weights, center)
     scores = contiguous(xp, X @ params.weights)

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from accelml_cupy.cluster import CLUSTER
 from accelml_cupy.launch import Source
 from accelml_cupy.objectives import CROSS_ENTROPY, PERCEPTRON
 from accelml_cupy.optimize import OPTIMIZE
+from accelml_cupy.training import TRAINING
 
-SOURCES = (CROSS_ENTROPY, PERCEPTRON, OPTIMIZE, CLUSTER, ANOMALY)
+SOURCES = (CROSS_ENTROPY, PERCEPTRON, OPTIMIZE, CLUSTER, ANOMALY, TRAINING)
 HERE = Path(__file__).parent
 GUARD = 64  # elements before and after every array
 
@@ -98,6 +100,7 @@ class EmulatedCupy(CupyBackend):
         self.libraries = libraries
         self.backwards = backwards
         self.launches: list[str] = []
+        self.captured: list[tuple[Any, ...]] | None = None
 
     def asarray(self, x: Any, dtype: Any = None) -> Any:
         return self.xp.guarded(np.asarray(x, dtype=dtype))
@@ -114,9 +117,22 @@ class EmulatedCupy(CupyBackend):
     def address(self, x: Any) -> int:
         return int(x.ctypes.data)
 
+    def repeat(self, work: Callable[[], None], times: int) -> None:
+        """As a CUDA graph does it: what the host does happens once, and no memory is taken."""
+        self.captured, before = [], len(self.xp.buffers)
+        work()
+        graph, self.captured = self.captured, None
+        assert len(self.xp.buffers) == before, "memory was taken while a graph was captured"
+        for _ in range(times):
+            for launched in graph:
+                self.launch(*launched)
+
     def launch(
         self, source: Source, kernel: str, grid: Any, block: Any, arguments: tuple[Any, ...]
     ) -> None:
+        if self.captured is not None:
+            self.captured.append((source, kernel, grid, block, arguments))
+            return
         library = self.libraries[source.file]
         types = library.types_of(kernel.encode())
         assert types is not None, f"{kernel} is not among the kernels of {source.file}"

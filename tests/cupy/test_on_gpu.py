@@ -15,12 +15,25 @@ from accelml.anomaly.moments import statistics as moments
 from accelml.backend import Backend
 from accelml.cluster.distances import nearest
 from accelml.cluster.lloyd import sum_by_cluster
+from accelml.neural_network.training import (
+    Learner,
+    epoch_batches,
+    initial_parameters,
+    train_epoch,
+)
 from accelml.objectives.activations import ACTIVATIONS
 from accelml.objectives.cross_entropy import logistic_cross_entropy, softmax_cross_entropy
-from accelml.objectives.multilayer_perceptron import Layer, dense, dense_backward
+from accelml.objectives.multilayer_perceptron import (
+    Batch,
+    Layer,
+    MultilayerPerceptron,
+    dense,
+    dense_backward,
+)
 from accelml.optimize.adam import AdamSettings, Moments, adam_step
 from accelml.optimize.sgd import SGDSettings, sgd_step
 from accelml.tree import leaves, tree_map
+from accelml_cupy import graphs
 from tests.cupy import cases
 from tests.cupy.test_training import RULES, train
 
@@ -201,6 +214,53 @@ def test_two_epochs(cupy_backend, reference, rule, settings, output, dtype):
     np.testing.assert_allclose(losses, expected_losses, rtol=rtol)
     for a, b in zip(leaves(learner.params), leaves(expected.params), strict=True):
         np.testing.assert_allclose(cupy_backend.to_numpy(a), b, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize(("rule", "settings"), RULES, ids=["adam", "sgd", "nesterov"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", [(784, 128, 10), (5, 7, 33, 3), (3, 2)])
+def test_an_epoch_as_a_graph(monkeypatch, cupy_backend, rule, settings, dtype, sizes):
+    """It is captured; the same bits come of it each time, and those of the separate launches."""
+    random = np.random.default_rng(0)
+    rows = 2000
+    data = Batch(
+        random.standard_normal((rows, sizes[0])).astype(dtype),
+        random.integers(0, sizes[-1], rows).astype(np.int32),
+        random.uniform(0, 2, rows).astype(dtype),
+    )
+    batches = epoch_batches(np.arange(rows), 128, shuffle=True, generator=random)
+    params = tree_map(lambda x: x.astype(dtype), initial_parameters(sizes, "relu", random))
+    graphs_made = []
+
+    def spy(cupy, work):
+        graphs_made.append(graphs_captured(cupy, work))
+        return graphs_made[-1]
+
+    graphs_captured = graphs.captured
+    monkeypatch.setattr(graphs, "captured", spy)
+    with cupy_backend.context():
+        learner = tree_map(cupy_backend.asarray, Learner(params, rule.start(np, params)))
+        arguments = tree_map(cupy_backend.asarray, (data, batches))
+        scalar = lambda value: cupy_backend.asarray(value, np.float64)  # noqa: E731
+        rest = (learner, *arguments, scalar(0.1), tree_map(scalar, settings))
+        kernel = lambda: train_epoch(  # noqa: E731
+            cupy_backend, MultilayerPerceptron(), rule, *rest
+        )
+        first, again = (to_host(cupy_backend, kernel()) for _ in range(2))
+        assert len(graphs_made) == 2
+        assert None not in graphs_made
+        monkeypatch.setattr(graphs, "WORTHWHILE", 10**9)
+        one_by_one = to_host(cupy_backend, kernel())
+        expected = to_host(
+            cupy_backend,
+            train_epoch.generic(cupy_backend, MultilayerPerceptron(), rule, *rest),
+        )
+    assert len(graphs_made) == 2
+    for other in (again, one_by_one):
+        for a, b in zip(leaves(first), leaves(other), strict=True):
+            np.testing.assert_array_equal(a, b)
+    rtol = 1e-9 if dtype is np.float64 else 2e-3
+    cases.assert_trees_equal(first, expected, rtol, rtol)
 
 
 @pytest.mark.parametrize("check_every", [1, 2, 7, 50])
