@@ -23,7 +23,7 @@ class Source(NamedTuple):
     file : str
         Its name, e.g. ``"optimize.cu"``.
     kernels : tuple of str
-        Name expressions, e.g. ``"adam_step<float>"``; they are compiled together.
+        Name expressions, e.g. ``"adam_step<float>"``; each is compiled when it is first launched.
     """
 
     file: str
@@ -40,17 +40,16 @@ class Source(NamedTuple):
 
 
 @functools.cache
-def compiled(source: Source) -> Any:
-    """The ``cupy.RawModule``: compiled once for each architecture, and kept on disk by CuPy."""
+def device_function(source: Source, kernel: str) -> Any:
+    """A kernel, called as ``function(grid, block, arguments)``.
+
+    It is compiled once for each architecture, and without the other instances of its file; CuPy
+    keeps the result on disk.
+    """
     import cupy
 
-    return cupy.RawModule(code=source.text(), options=OPTIONS, name_expressions=source.kernels)
-
-
-@functools.cache
-def device_function(source: Source, kernel: str) -> Any:
-    """A compiled kernel, called as ``function(grid, block, arguments)``."""
-    return compiled(source).get_function(kernel)
+    module = cupy.RawModule(code=source.text(), options=OPTIONS, name_expressions=(kernel,))
+    return module.get_function(kernel)
 
 
 def cpp(x: Array) -> str:
