@@ -16,6 +16,8 @@ SETTINGS = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+# For kernels with many threads and barriers, which the emulation takes long to run.
+FEW = settings(SETTINGS, max_examples=20)
 
 dtypes = st.sampled_from([np.float32, np.float64])
 label_dtypes = st.sampled_from([np.int32, np.int64, np.uint8])

@@ -76,7 +76,7 @@ def points(n, d, k, dtype, layout, seed):
 @given(few_rows, features, counts, cases.dtypes, cases.layouts, cases.seeds)
 @example(130, 300, 130, np.float32, "C", 0)
 @example(70, 40, 200, np.float64, "C", 0)
-@cases.SETTINGS
+@cases.FEW
 def test_nearest(emulate, reference, n, d, k, dtype, layout, seed):
     backend = emulate()
     arguments = points(n, d, k, dtype, layout, seed)
@@ -87,7 +87,7 @@ def test_nearest(emulate, reference, n, d, k, dtype, layout, seed):
 
 
 @given(few_rows, features, counts, cases.dtypes, cases.layouts, cases.seeds)
-@cases.SETTINGS
+@cases.FEW
 def test_nearest_through_products(
     through_products, emulate, reference, n, d, k, dtype, layout, seed
 ):
@@ -131,7 +131,7 @@ def exact_sums(k, X, weights, labels):
        st.sampled_from([1, 2, 7, 8192]))  # fmt: skip
 @example(1000, 3, 1, np.float32, "C", 0, 8192)
 @example(1000, 3, 700, np.float32, "C", 0, 8192)
-@cases.SETTINGS
+@cases.FEW
 def test_sums(emulate, n, d, k, dtype, layout, seed, most):
     backend = emulate()
     X, weights, labels = sums_case(n, d, k, dtype, layout, seed)

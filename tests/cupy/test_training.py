@@ -127,6 +127,8 @@ def epochs(draw):
     data = Batch(random.standard_normal((rows, shape[0])).astype(dtype), labels.astype(kind),
                  weights.astype(dtype))  # fmt: skip
     counts = random.random((steps, size)) > draw(st.sampled_from([0, 0.3]))
+    if draw(st.booleans()):
+        counts[steps // 2] = False  # a batch that has a loss by L2 alone, and so none
     counts[0, 0] = True
     index = random.integers(0, rows, (steps, size)).astype(np.int32)
     data.weights[index[0, 0]] = 1
@@ -140,7 +142,7 @@ def epochs(draw):
 
 
 @given(epochs())
-@cases.SETTINGS
+@cases.FEW
 def test_an_epoch(emulate, reference, arguments):
     """Twice, so that what the optimiser remembers is handed on."""
     backend, dtype = emulate(), arguments[3].X.dtype
