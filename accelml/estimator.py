@@ -15,7 +15,7 @@ from accelml.backend import Backend
 from accelml.callbacks import TEARDOWN, CallbackSupportMixin
 from accelml.selection import Choice, owner, resolve
 from accelml.tree import leaves, tree_map
-from accelml.validation import check_X
+from accelml.validation import check_X, refuse_not_finite
 
 
 @dataclass
@@ -76,8 +76,15 @@ class BackendEstimator(CallbackSupportMixin, BaseEstimator):
                 self.__dict__.update(before)
             raise
 
-    def _check_X(self, session: Session, X: Any, *, reset: bool = False) -> Array:
-        return check_X(self, X, backend=session.backend, owned=session.owned, reset=reset)
+    def _check_X(
+        self, session: Session, X: Any, *, reset: bool = False, finite: bool = True
+    ) -> Array:
+        backend, owned = session.backend, session.owned
+        return check_X(self, X, backend=backend, owned=owned, reset=reset, finite=finite)
+
+    def _refuse_not_finite(self, session: Session, X: Array) -> None:
+        """Raise where NaN or infinity in ``X`` is what made a result that is not finite."""
+        refuse_not_finite(self, X, backend=session.backend)
 
     def _on_device(self, backend: Backend, fitted: Tree, dtype: Any) -> Tree:
         """Fitted parameters on the device: sent once, and again when they have changed."""

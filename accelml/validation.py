@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
@@ -20,8 +21,9 @@ from accelml.backend import Backend
 
 
 def check_X(
-    estimator: Any, X: Any, *, backend: Backend, owned: Backend | None, reset: bool
-) -> Array:
+    estimator: Any, X: Any, *, backend: Backend, owned: Backend | None, reset: bool,
+    finite: bool = True,
+) -> Array:  # fmt: skip
     """A finite array of shape (n, d) on the backend, float32 if ``X`` is and float64 if not.
 
     Parameters
@@ -34,6 +36,9 @@ def check_X(
     owned : Backend or None
         The backend whose own array ``X`` is; that is checked on its device, without a copy.
     reset : bool
+    finite : bool
+        Whether to look for NaN and infinity, which reads all of ``X``. A caller that does not ask
+        for it looks at its own result, and calls ``refuse_not_finite`` where that is not finite.
 
     Raises
     ------
@@ -44,13 +49,15 @@ def check_X(
     if owned is None or (owned.device.startswith("cpu") and owned.name != backend.name):
         X = validate_data(
             estimator, X, reset=reset, dtype=(np.float64, np.float32), order=None,
-            accept_sparse=False, ensure_min_samples=1,
+            accept_sparse=False, ensure_min_samples=1, ensure_all_finite=finite,
         )  # fmt: skip
         return backend.asarray(X)
-    return _check_device_array(estimator, X, backend=backend, reset=reset)
+    return _check_device_array(estimator, X, backend=backend, reset=reset, finite=finite)
 
 
-def _check_device_array(estimator: Any, X: Array, *, backend: Backend, reset: bool) -> Array:
+def _check_device_array(
+    estimator: Any, X: Array, *, backend: Backend, reset: bool, finite: bool
+) -> Array:
     xp = backend.xp
     name = type(estimator).__name__
     if X.ndim != 2:
@@ -75,12 +82,26 @@ def _check_device_array(estimator: Any, X: Array, *, backend: Backend, reset: bo
             "features as input."
         )
     X = backend.asarray(X, X.dtype if X.dtype in (xp.float32, xp.float64) else xp.float64)
+    if finite:
+        _refuse_not_finite_on_device(name, xp, X)
+    return X
+
+
+def refuse_not_finite(estimator: Any, X: Array, *, backend: Backend) -> None:
+    """Raise where ``X``, as ``check_X`` returned it, has NaN or infinity."""
+    name = type(estimator).__name__
+    if isinstance(X, np.ndarray):
+        assert_all_finite(X, estimator_name=name, input_name="X")
+    else:
+        _refuse_not_finite_on_device(name, backend.xp, X)
+
+
+def _refuse_not_finite_on_device(name: str, xp: Any, X: Array) -> None:
     if not bool(xp.all(xp.isfinite(X))):
         raise ValueError(
             f"Input X contains NaN or infinity. {name} does not accept missing values: drop these "
             "rows or impute them first."
         )
-    return X
 
 
 def check_labels(X_length: int, y: Any, *, multilabel: bool = False) -> Any:
@@ -152,6 +173,8 @@ def check_weights(
     sample_weight: Any, class_weight: Any, y: np.ndarray[Any, Any], dtype: Any
 ) -> Any:
     """The weight of each row, of shape (n,): its own times that of its class."""
+    if sample_weight is None and class_weight is None:
+        return np.ones(len(y), dtype)
     stand_in = np.empty((len(y), 1), dtype=np.float32)  # only its length is looked at
     if sample_weight is not None:
         sample_weight = to_host(sample_weight)

@@ -182,7 +182,7 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
         self._validate_params()
         tasks = FitTasks(self, X, y, sample_weight)
         with self._session(X, self._work(X), fitting=True) as session, tasks:
-            X = self._check_X(session, X, reset=True)
+            X = self._check_X(session, X, reset=True, finite=False)
             weights, moments = self._moments(session, X, sample_weight)
             self._store(moments, X.shape[0])
             if self.contamination != "auto":
@@ -227,7 +227,7 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
             )
         tasks = FitTasks(self, X, y, sample_weight)
         with self._session(X, self._work(X), fitting=True) as session, tasks:
-            X = self._check_X(session, X, reset=is_first)
+            X = self._check_X(session, X, reset=is_first, finite=False)
             moments = self._moments(session, X, sample_weight)[1]
             n = X.shape[0]
             if not is_first:
@@ -243,8 +243,15 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
         stand_in = np.empty(X.shape[0])
         weights = check_weights(sample_weight, None, stand_in, np.float64)
         on_device = backend.asarray(weights, backend.xp.float64)
-        moments = statistics(backend, self.covariance_type, X, on_device)
-        return weights, Moments(*map(backend.to_numpy, moments))
+        found = statistics(backend, self.covariance_type, X, on_device)
+        moments = Moments(*map(backend.to_numpy, found))
+        if not all(np.isfinite(part).all() for part in moments):
+            self._refuse_not_finite(session, X)
+            raise DivergenceError(
+                "The variance of X is not finite in float64: its entries are too large. Scale the "
+                "features first, e.g. with StandardScaler."
+            )
+        return weights, moments
 
     def _store(self, moments: Moments, n: int) -> None:
         """Keep the Gaussian of these moments, or nothing where there is none."""
@@ -383,7 +390,11 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
             return session.restore(sign(session.backend, *self._judged(session, X)))
 
     def _scores(self, session: Session, X: Any) -> Array:
-        return self._log_density(session.backend, self._check_X(session, X))
+        X = self._check_X(session, X, finite=False)
+        scores = self._log_density(session.backend, X)
+        if not bool(session.backend.xp.all(session.backend.xp.isfinite(scores))):
+            self._refuse_not_finite(session, X)
+        return scores
 
     def _log_density(self, backend: Backend, X: Array) -> Array:
         dtype = np.float32 if X.dtype == backend.xp.float32 else np.float64

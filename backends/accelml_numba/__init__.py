@@ -40,4 +40,5 @@ class NumbaBackend(NumpyBackend):
         import accelml_numba.linear_model
         import accelml_numba.objectives
         import accelml_numba.optimize
-        import accelml_numba.preprocessing  # noqa: F401  (all register their overrides)
+        import accelml_numba.preprocessing
+        import accelml_numba.squared_error  # noqa: F401  (all register their overrides)

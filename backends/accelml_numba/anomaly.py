@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,80 +11,130 @@ from accelml._typing import Array
 from accelml.anomaly.density import Gaussian, log_density
 from accelml.anomaly.moments import Moments, merge, statistics
 from accelml.backend import Backend
-from accelml_numba.compilation import compiled
-from accelml_numpy.anomaly import blocks, score_rows, sum_rows
+from accelml_numba.compilation import compiled, compiled_sums
+from accelml_numba.threads import in_parts
+from accelml_numpy.anomaly import score_rows, sum_rows
 
 Floats = np.ndarray[Any, Any]
 
+# Entries of X that are still in the first cache when they are read again.
+BLOCK_ENTRIES = 2**12
+
 
 @compiled
-def sum_block(X: Floats, weights: Floats, mean: Floats, scatter: Floats) -> float:
-    """Fill the mean and the scatter of a few rows, and return their weight."""
-    n, d = X.shape
+def sum_block(
+    X: Floats, weights: Floats, first: int, last: int, mean: Floats, scatter: Floats
+) -> float:
+    """Fill the mean and the scatter of a few rows, and return their weight.
+
+    Four rows at a time, so that a sum is fetched and stored once for all of them.
+    """
+    d = X.shape[1]
+    fours = last - (last - first) % 4
+    heaviest = first + np.argmax(weights[first:last])
     weight = 0.0
-    origin = X[np.argmax(weights)].astype(np.float64)
-    for i in range(n):
-        w = weights[i]
-        weight += w
+    for i in range(first, last):
+        weight += weights[i]
+    mean[:] = 0
+    scatter[:] = 0
+    for i in range(first, fours, 4):
+        a, b, c, e = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
         for j in range(d):
-            mean[j] += w * (X[i, j] - origin[j])
+            origin = np.float64(X[heaviest, j])
+            mean[j] += (a * (X[i, j] - origin) + b * (X[i + 1, j] - origin)) + (
+                c * (X[i + 2, j] - origin) + e * (X[i + 3, j] - origin)
+            )
+    for i in range(fours, last):
+        for j in range(d):
+            mean[j] += weights[i] * (X[i, j] - np.float64(X[heaviest, j]))
     for j in range(d):
-        mean[j] = origin[j] + mean[j] / (weight if weight > 0 else 1.0)
-    for i in range(n):
-        w = weights[i]
+        mean[j] = X[heaviest, j] + mean[j] / (weight if weight > 0 else 1.0)
+    for i in range(first, fours, 4):
+        a, b, c, e = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
         for j in range(d):
-            distance = X[i, j] - mean[j]
-            scatter[j] += w * (distance * distance)
+            center = mean[j]
+            p, q = X[i, j] - center, X[i + 1, j] - center
+            r, s = X[i + 2, j] - center, X[i + 3, j] - center
+            scatter[j] += (a * (p * p) + b * (q * q)) + (c * (r * r) + e * (s * s))
+    for i in range(fours, last):
+        for j in range(d):
+            p = X[i, j] - mean[j]
+            scatter[j] += weights[i] * (p * p)
     return weight
+
+
+@compiled
+def sum_part(
+    X: Floats, weights: Floats, start: int, stop: int, mean: Floats, scatter: Floats
+) -> float:
+    """Fill the mean and the scatter of many rows, block by block, and return their weight."""
+    d = X.shape[1]
+    block_mean, block_scatter = np.empty(d), np.empty(d)
+    size = max(16, BLOCK_ENTRIES // d)
+    total = sum_block(X, weights, start, min(stop, start + size), mean, scatter)
+    for first in range(start + size, stop, size):
+        last = min(stop, first + size)
+        weight = sum_block(X, weights, first, last, block_mean, block_scatter)
+        share = weight / (total + weight if total + weight > 0 else 1.0)
+        for j in range(d):
+            apart = block_mean[j] - mean[j]
+            # From the mean of the heavier set, as ``merge`` does.
+            heavier = block_mean[j] - (1 - share) * apart
+            mean[j] = heavier if share > 0.5 else mean[j] + share * apart
+            scatter[j] += block_scatter[j] + total * share * (apart * apart)
+        total += weight
+    return total
 
 
 @statistics.register("numba")
 def _statistics(backend: Backend, covariance_type: str, X: Array, weights: Array) -> Moments:
-    if covariance_type == "full":
+    if covariance_type == "full" or not X.flags.c_contiguous:
         return sum_rows(backend, covariance_type, X, weights)
-    weights = weights.astype(np.float64)
-    moments = None
-    for rows in blocks(*X.shape, products=False):
+    weights = np.ascontiguousarray(weights, dtype=np.float64)
+
+    def part(start: int, stop: int) -> Moments:
         mean, scatter = np.zeros((2, X.shape[1]))
-        weight = sum_block(np.ascontiguousarray(X[rows]), weights[rows], mean, scatter)
-        block = Moments(np.asarray(weight), mean, scatter)
-        moments = block if moments is None else merge(np, moments, block)
-    assert moments is not None
-    return moments
+        weight = sum_part(X, weights, start, stop, mean, scatter)
+        return Moments(np.asarray(weight), mean, scatter)
+
+    return functools.reduce(functools.partial(merge, np), in_parts(part, len(X), 4.0 * X.size))
+
+
+@compiled_sums
+def sum_squares(z: Floats) -> Any:
+    """Σ z²."""
+    total = z.dtype.type(0)
+    for j in range(z.size):
+        total += z[j] * z[j]
+    return total
 
 
 @compiled
-def score_block(
-    X: Floats, mean: Floats, remainder: Floats, scale: Floats, half: float, scores: Floats
-) -> None:
-    """Fill −½ |(x − μ) W|² of a few rows.
-
-    The squares are added by halves, which is exact to the last digits and leaves the processor
-    something to do at once; a running sum waits for itself.
-    """
-    n, d = X.shape
-    square = np.empty(d, X.dtype)
-    for i in range(n):
-        for j in range(d):
-            z = (X[i, j] - mean[j] - remainder[j]) * scale[j]
-            square[j] = z * z
-        left = d
-        while left > 1:
-            rest = left - left // 2
-            for j in range(left // 2):
-                square[j] += square[rest + j]
-            left = rest
-        scores[i] = -half * square[0]
+def score_part(
+    X: Floats, mean: Floats, remainder: Floats, scale: Floats, start: int, stop: int, peak: float,
+    half: float, scores: Floats,
+) -> None:  # fmt: skip
+    """Fill −½ |(x − μ) W|² + peak of some rows."""
+    z = np.empty(X.shape[1], X.dtype)
+    for i in range(start, stop):
+        for j in range(z.size):
+            z[j] = (X[i, j] - mean[j] - remainder[j]) * scale[j]
+        distance = sum_squares(z)
+        # ∞ − ∞: so far away that the distance overflows.
+        scores[i] = peak - half * (distance if distance == distance else np.inf)
 
 
 @log_density.register("numba")
 def _log_density(backend: Backend, gaussian: Gaussian, X: Array) -> Array:
     mean, remainder, scale, peak = gaussian
-    if scale.ndim == 2:
+    if scale.ndim == 2 or not X.flags.c_contiguous:
         return score_rows(backend, gaussian, X)
     scores = np.empty(len(X), X.dtype)
-    half: Any = X.dtype.type(0.5)
-    for rows in blocks(*X.shape, products=False):
-        score_block(np.ascontiguousarray(X[rows]), mean, remainder, scale, half, scores[rows])
-    scores += peak
+    vectors: Any = [np.ascontiguousarray(part, dtype=X.dtype) for part in (mean, remainder, scale)]
+    numbers: Any = (X.dtype.type(peak), X.dtype.type(0.5))
+
+    def part(start: int, stop: int) -> None:
+        score_part(X, *vectors, start, stop, *numbers, scores)
+
+    in_parts(part, len(X), 4.0 * X.size)
     return scores

@@ -5,10 +5,47 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from accelml_numba.compilation import compiled, compiled_sums
 
 Floats = np.ndarray[Any, Any]
+
+
+@intrinsic
+def prefetch(typing: Any, X: Any, i: Any, j: Any) -> Any:
+    """Ask for the cache line of an entry of X; past the end, nothing happens.
+
+    A row that is used twice keeps the processor busy for longer than its own prefetcher looks
+    ahead.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = signature.args[0]
+        array = context.make_array(kind)(context, builder, arguments[0])
+        entry = cgutils.get_item_pointer(
+            context, builder, kind, array, list(arguments[1:]), wraparound=False
+        )
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        wanted = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        ask = cgutils.get_or_insert_function(builder.module, wanted, "llvm.prefetch.p0")
+        read, keep, data = number(0), number(3), number(1)
+        builder.call(ask, [builder.bitcast(entry, byte), read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(X, types.intp, types.intp), generate
+
+
+@compiled
+def prefetch_rows(X: Floats, first: int, last: int) -> None:
+    """Ask for some rows, which may lie past the end."""
+    step = 64 // X.itemsize
+    for i in range(first, last):
+        for j in range(0, X.shape[1], step):
+            prefetch(X, i, j)
 
 
 @compiled_sums
@@ -18,6 +55,19 @@ def dot(X: Floats, i: int, W: Floats, j: int) -> Any:
     for f in range(X.shape[1]):
         total += X[i, f] * W[j, f]
     return total
+
+
+@compiled_sums
+def four_by_one(X: Floats, i: int, W: Floats, j: int) -> tuple[Any, ...]:
+    """Four rows of X from ``i`` times row ``j`` of W."""
+    a0 = b0 = c0 = d0 = X.dtype.type(0)
+    for f in range(X.shape[1]):
+        u = W[j, f]
+        a0 += X[i, f] * u
+        b0 += X[i + 1, f] * u
+        c0 += X[i + 2, f] * u
+        d0 += X[i + 3, f] * u
+    return a0, b0, c0, d0
 
 
 @compiled_sums

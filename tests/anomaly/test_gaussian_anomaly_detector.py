@@ -279,3 +279,19 @@ def test_not_fitted():
         GaussianAnomalyDetector().select_threshold([[1.0]], [1])
     assert not hasattr(GaussianAnomalyDetector(), "covariance_")
     assert not hasattr(GaussianAnomalyDetector(), "var_")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("covariance_type", ["diag", "full"])
+def test_what_is_not_finite_is_refused_by_its_name(backend, covariance_type, bad):
+    X = np.random.default_rng(0).standard_normal((50, 3))
+    model = GaussianAnomalyDetector(covariance_type=covariance_type, backend=backend).fit(X)
+    before = model.location_.copy()
+    broken = X.copy()
+    broken[7, 1] = bad
+    for weights in (None, np.arange(50.0) != 7):  # a row without weight counts here, too
+        with pytest.raises(ValueError, match="Input X contains"):
+            model.fit(broken, sample_weight=weights)
+    with pytest.raises(ValueError, match="Input X contains"):
+        model.score_samples(broken)
+    np.testing.assert_array_equal(model.location_, before)

@@ -62,7 +62,7 @@ def upper_cases():
 
 @laid_out
 def statistics_cases(rng):
-    for n, d, t in [(7, 3, 1), (1, 3, 2), (7, 1, 1), (400, 30, 3)]:
+    for n, d, t in [(7, 3, 1), (1, 3, 2), (7, 1, 1), (400, 30, 3), (4099, 17, 1), (70_001, 90, 1)]:
         X, targets, weights = rows_of(rng, n, d, t)
         params = Linear(rng.standard_normal((d, t)), rng.standard_normal(t))
         yield f"{n, d, t}", (params, X, targets, weights, rng.standard_normal(d))
