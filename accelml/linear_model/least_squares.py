@@ -67,10 +67,10 @@ def solve_cholesky(sums: Moments, alpha: Floats, cutoff: float) -> Solution | No
     ----------
     Golub, Van Loan, Matrix Computations, 4th ed., 2013, algorithm 5.3.1.
     """
+    if not all(np.isfinite(part).all() for part in sums):
+        return None
     varies = np.diag(sums.gram) > 0
     gram, moment = sums.gram[np.ix_(varies, varies)], sums.moment[varies]
-    if not np.isfinite(gram).all() or not np.isfinite(moment).all():
-        return None
     singular = None
     if (alpha == 0).any():
         singular = singular_values(gram, cutoff)

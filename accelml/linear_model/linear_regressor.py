@@ -16,6 +16,7 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.callbacks import FitTasks, with_callbacks
 from accelml.estimator import BackendEstimator, Session, wider
+from accelml.exceptions import DivergenceError
 from accelml.gradcheck import Problem
 from accelml.linear_model.least_squares import Solution, default_cutoff, least_squares, rank
 from accelml.linear_model.least_squares_descent import descend, make_rows
@@ -97,7 +98,9 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
         tasks = FitTasks(self, X, y, sample_weight, steps)
         with self._session(X, work, fitting=True) as session, tasks:
             backend, xp = session.backend, session.backend.xp
-            X = self._check_X(session, X, reset=True)
+            is_iterative = self.solver in ITERATIVE
+            # Where the rows are only summed, NaN is looked for in the sums.
+            X = self._check_X(session, X, reset=True, finite=is_iterative)
             y = check_targets(X.shape[0], y, np.float64)
             if not y.size:
                 raise ValueError(f"y has no column (shape={y.shape}); pass one target at least.")
@@ -108,7 +111,7 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
                 backend.asarray(weights, xp.float64),
             )
             alpha = self._alpha(data[1].shape[1])
-            if self.solver in ITERATIVE:
+            if is_iterative:
                 result = self._descend(session, data, alpha, tasks, one=y.ndim == 1)
                 report(
                     [result], solver=self.solver, tol=self.tol, max_iter=self._limit,
@@ -117,10 +120,14 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
                 self._store_result(backend, result, y)
             else:
                 cutoff = self._cutoff(X.shape)
-                solution = least_squares(
-                    backend, *data, alpha=alpha, cutoff=cutoff,
-                    fit_intercept=self.fit_intercept, solver=self.solver,
-                )  # fmt: skip
+                try:
+                    solution = least_squares(
+                        backend, *data, alpha=alpha, cutoff=cutoff,
+                        fit_intercept=self.fit_intercept, solver=self.solver,
+                    )  # fmt: skip
+                except DivergenceError:
+                    self._refuse_not_finite(session, X)
+                    raise
                 self._store_solution(backend, solution, X, y, cutoff)
         return self
 

@@ -134,7 +134,8 @@ def _log_density(backend: Backend, gaussian: Gaussian, X: Array) -> Array:
     numbers: Any = (X.dtype.type(peak), X.dtype.type(0.5))
 
     def part(start: int, stop: int) -> None:
-        score_part(X, *vectors, start, stop, *numbers, scores)
+        arguments: Any = (X, *vectors, start, stop, *numbers, scores)
+        score_part(*arguments)
 
     in_parts(part, len(X), 4.0 * X.size)
     return scores

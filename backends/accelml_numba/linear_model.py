@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from accelml.linear_model.least_squares_sums import block_moments, upper
-from accelml_numpy.linear_model import sum_block, upper_alone
+from accelml.linear_model.least_squares_sums import moments, upper
+from accelml_numpy.linear_model import sum_moments, upper_alone
 
-block_moments.register("numba")(sum_block)
+moments.register("numba")(sum_moments)
 upper.register("numba")(upper_alone)

@@ -1,0 +1,97 @@
+"""Rows shared out among Python's threads, each with a matrix library held to one thread.
+
+NumPy lets go of the interpreter's lock in loops and in products. A block of rows then stays in the
+cache of one core through all that is done with it, where a threaded product would hand it around.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+R = TypeVar("R")
+
+# Numbers read for which a thread is not worth while.
+SMALL = 2**21
+MOST_PARTS = 16
+
+_pools: dict[int, ThreadPoolExecutor] = {}
+_lock = threading.Lock()
+_held: dict[Any, int] = {}
+_users = 0
+
+# A forked process has the pool but none of its threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pools.clear)
+
+
+@functools.cache
+def blas() -> tuple[Any, ...]:
+    """The matrix libraries that are loaded."""
+    return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
+def count_threads() -> int:
+    """How many threads the user lets matrix products have."""
+    now = _held or {library: library.get_num_threads() for library in blas()}
+    return max(now.values(), default=1)
+
+
+@contextlib.contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Hold matrix libraries to one thread; the last to leave puts back what the first found."""
+    global _users
+    with _lock:
+        if _users == 0:
+            _held.update({library: library.get_num_threads() for library in blas()})
+            for library in _held:
+                library.set_num_threads(1)
+        _users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                for library, threads in _held.items():
+                    library.set_num_threads(threads)
+                _held.clear()
+
+
+def in_parts(function: Callable[[int, int], R], shape: tuple[int, ...], align: int = 1) -> list[R]:
+    """``function(start, stop)`` for parts of the rows, in their order.
+
+    What the parts are depends on the shape alone, so that sums over them are the same whatever the
+    number of threads.
+
+    Parameters
+    ----------
+    function : callable
+        Without effect on what another part uses.
+    shape : tuple of int
+        Of the rows: how many, and of how many numbers.
+    align : int
+        Parts begin at multiples of this many rows.
+    """
+    rows, columns = shape
+    units = -(-rows // align)
+    parts = max(1, min(MOST_PARTS, units, rows * columns // SMALL))
+    bounds = [
+        (align * (units * part // parts), min(rows, align * (units * (part + 1) // parts)))
+        for part in range(parts)
+    ]
+    threads = min(count_threads(), parts)
+    if threads == 1:
+        return [function(*bound) for bound in bounds]
+    if threads not in _pools:
+        _pools[threads] = ThreadPoolExecutor(threads, "accelml-numpy")
+    with one_thread_each():
+        futures = [_pools[threads].submit(function, *bound) for bound in bounds]
+        return [future.result() for future in futures]
