@@ -14,7 +14,8 @@ LONG = 1024
 
 def side_by_side(rows: Floats) -> int:
     """How many rows make a long one; what is left over must be looked after."""
-    return max(1, min(LONG // rows.shape[1], len(rows)))
+    features: int = rows.shape[1]
+    return max(1, min(LONG // features, len(rows)))
 
 
 def add_up(rows: Floats) -> Floats:
@@ -24,7 +25,8 @@ def add_up(rows: Floats) -> Floats:
     together = n - n % beside
     wide = rows[:together].reshape(-1, beside * d)
     total: Floats = (np.ones(len(wide), rows.dtype) @ wide).reshape(beside, d).sum(axis=0)
-    return total + rows[together:].sum(axis=0)
+    total += rows[together:].sum(axis=0)
+    return total
 
 
 def each_row(operation: np.ufunc, rows: Floats, vector: Floats, out: Floats | None = None) -> None:
