@@ -138,7 +138,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     ) -> tuple[np.ndarray[Any, Any], float]:
         """Labels and inertia: one computation for ``labels_``, ``predict`` and ``score``."""
         labels = label_rows(backend, X, centers)
-        on_device = backend.asarray(weights, X.dtype)
+        on_device = sent_weights(backend, weights, X.dtype)
         inertia = sum_inertia(backend, X, on_device, centers, labels)
         if not np.isfinite(inertia):
             raise DivergenceError(
@@ -197,11 +197,20 @@ def is_given(init: Any) -> bool:
 
 
 def row_weights(X: Array, sample_weight: Any) -> Floats:
-    """The weight of each row, on the host, in float64."""
+    """The weight of each row, on the host, in float64; one number for all, where it is 1."""
+    if sample_weight is None:
+        return np.broadcast_to(np.float64(1), X.shape[:1])
     weights: Floats = check_weights(
         sample_weight, None, np.empty(X.shape[0], dtype=bool), np.float64
     )
     return weights
+
+
+def sent_weights(backend: Backend, weights: Floats, dtype: Any) -> Array:
+    """The weight of each row, on the device; no copies of one number where that can be."""
+    if weights.strides == (0,):
+        return backend.xp.broadcast_to(backend.asarray(weights[0], dtype), weights.shape)
+    return backend.asarray(weights, dtype)
 
 
 def away(centers: Floats, origin: Floats) -> Floats:
@@ -214,6 +223,6 @@ def refuse_overflow(backend: Backend, data: Centered) -> None:
     """Raise where |x|² is not finite."""
     if not np.isfinite(float(data.variance)):
         raise DivergenceError(
-            f"squared distances overflow {data.origin.dtype}; scale X (for example with "
+            f"squared distances overflow {data.points.X.dtype}; scale X (for example with "
             "sklearn.preprocessing.StandardScaler)"
         )

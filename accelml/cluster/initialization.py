@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.distances import squared_distances
-from accelml.cluster.rows import Points, take_rows
+from accelml.cluster.rows import Block, Points, scan_blocks, take_rows
 from accelml.kernel import kernel
 from accelml.validation import to_host
 
@@ -41,17 +41,16 @@ def plus_plus(backend: Backend, points: Points, first: Array, draws: Array) -> A
     Arthur, Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007, section 5.
     """
     xp = backend.xp
-    weights = xp.astype(xp.reshape(points.weights, (-1,)), xp.float64)
-    last = xp.sum(xp.astype(points.counts, xp.int32), dtype=xp.int32) - 1
+    weights = xp.astype(points.weights, xp.float64)
+    last = xp.zeros_like(first) + (points.X.shape[0] - 1)
 
     def distances_to(rows: Array) -> Array:
         centers = take_rows(backend, points, rows)
 
-        def of_block(_: tuple[()], block: tuple[Array, Array]) -> tuple[tuple[()], Array]:
-            return (), squared_distances(backend, *block, centers)
+        def of_block(_: tuple[()], block: Block) -> tuple[tuple[()], Array]:
+            return (), squared_distances(backend, block.X, block.norms, centers)
 
-        distances = backend.scan(of_block, (), points[:2])[1]
-        return xp.reshape(distances, (-1, rows.shape[0]))
+        return scan_blocks(backend, points, None, rows.shape[0], of_block, ())[1]
 
     def step(closest: Array, block: tuple[Array]) -> tuple[Array, Array]:
         mass = weights * xp.astype(closest, xp.float64)

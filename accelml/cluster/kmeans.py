@@ -18,10 +18,11 @@ from accelml.cluster.base import (
     is_given,
     refuse_overflow,
     row_weights,
+    sent_weights,
 )
 from accelml.cluster.initialization import given_centers, initial_centers
 from accelml.cluster.lloyd import Run, run
-from accelml.cluster.rows import Centered, block_size, centered
+from accelml.cluster.rows import Centered, centered, slices
 from accelml.estimator import Session
 from accelml.exceptions import TrainingInterrupted, warn_user
 from accelml.parameters import generator_of
@@ -179,8 +180,7 @@ class KMeans(BaseKMeans):
             weights = row_weights(X, sample_weight)
             init, runs = self._start(X.shape[1])
             tasks.begin(self.max_iter * runs)
-            size = block_size(X.shape, self.n_clusters)
-            data = centered(backend, size, X, backend.asarray(weights, X.dtype))
+            data = centered(backend, X, sent_weights(backend, weights, X.dtype))
             refuse_overflow(backend, data)
             title = f"k-means on {session.choice} ({session.choice.reason})"
             with progress_bar(title, self.max_iter * runs, shown=bool(self.verbose)) as update:
@@ -219,7 +219,7 @@ class KMeans(BaseKMeans):
         backend = session.backend
         generator = generator_of(self.random_state)
         tol = backend.asarray(self.tol, backend.xp.float64) * data.variance
-        origin = backend.to_numpy(data.origin)
+        origin = backend.to_numpy(data.points.origin)
         best: Solution | None = None
 
         def fitted(reached: Array) -> dict[str, Any]:
@@ -253,7 +253,7 @@ class KMeans(BaseKMeans):
 
     def _report(self, best: Solution) -> None:
         """Warn about what the iterations ended with."""
-        found = len(np.unique(best.labels))
+        found = count_different(best.labels, self.n_clusters)
         message, category = None, ConvergenceWarning
         if best.run.interrupted:
             message = "Training was interrupted; the model is the best found so far."
@@ -290,6 +290,14 @@ def is_same_clustering(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool
     """Whether each cluster of ``a`` lies within one of ``b``."""
     pairs = np.unique(a.astype(np.int64) * (int(b.max()) + 1) + b)
     return len(pairs) == len(np.unique(a))
+
+
+def count_different(labels: np.ndarray[Any, Any], most: int) -> int:
+    """How many of the labels below ``most`` there are, without a copy of all labels."""
+    seen = np.zeros(most, dtype=bool)
+    for rows in slices(len(labels), 2**16):
+        seen[labels[rows]] = True
+    return int(seen.sum())
 
 
 def shifted(update: Update, made: int) -> Update:

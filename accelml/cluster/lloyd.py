@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.distances import between, nearest
-from accelml.cluster.rows import Points
+from accelml.cluster.rows import Block, Points, scan_blocks, take_rows
 from accelml.kernel import kernel
 
 
@@ -24,10 +24,11 @@ class State(NamedTuple):
     """What one iteration hands to the next."""
 
     centers: Array  # (k, d)
-    labels: Array  # (blocks, m) int32, of the centers before
+    labels: Array  # (n,) int32, by the centers before
     shift: Array  # () float64, Σ (new center − old center)²
     converged: Array  # () bool
     iteration: Array  # () int32
+    kept: Any = ()  # what a backend's own loop keeps for its next call, which may write to it
 
 
 @kernel(static=("count",))
@@ -70,28 +71,27 @@ def repair(
     """
     xp = backend.xp
     count = centers.shape[0]
-    X = xp.reshape(points.X, (-1, centers.shape[1]))
-    weights, labels_of_rows = xp.reshape(points.weights, (-1,)), xp.reshape(labels, (-1,))
-    index = xp.arange(X.shape[0], dtype=xp.int32)
+    n, weights = points.X.shape[0], points.weights
+    index = xp.arange(n, dtype=xp.int32)
     clusters = xp.arange(count, dtype=xp.int32)
 
-    def distances_of(_: tuple[()], block: tuple[Array, Array]) -> tuple[tuple[()], Array]:
-        return (), between(xp, block[0], centers, block[1])
+    def distances_of(_: tuple[()], block: Block) -> tuple[tuple[()], Array]:
+        return (), between(xp, block.X, centers, block.labels)
 
     def measure(state: tuple[ClusterSums, Array]) -> tuple[ClusterSums, Array]:
-        distances = xp.reshape(backend.scan(distances_of, (), (points.X, labels))[1], (-1,))
+        distances = scan_blocks(backend, points, labels, 0, distances_of, ())[1]
         free = xp.where(weights > 0, distances, xp.zeros_like(distances))
         return backend.while_loop(move, none_to_move, (state[0], free), count)  # type: ignore[no-any-return]
 
     def move(state: tuple[ClusterSums, Array]) -> tuple[ClusterSums, Array]:
         sums, free = state
-        row = xp.min(xp.where(free == xp.max(free), index, xp.zeros_like(index) + X.shape[0] - 1))
-        old = xp.take(labels_of_rows, xp.reshape(row, (1,)))
+        row = xp.min(xp.where(free == xp.max(free), index, xp.zeros_like(index) + (n - 1)))
+        old = xp.take(labels, xp.reshape(row, (1,)))
         empty = xp.where(sums.weight == 0, clusters, xp.zeros_like(clusters) + (count - 1))
         joins, leaves = clusters == xp.min(empty), clusters == old
         weight = xp.astype(xp.take(weights, xp.reshape(row, (1,))), xp.float64)
         sign = xp.astype(joins, xp.float64) - xp.astype(leaves, xp.float64)
-        x = xp.astype(xp.take(X, xp.reshape(row, (1,)), axis=0), xp.float64)
+        x = xp.astype(take_rows(backend, points, xp.reshape(row, (1,))), xp.float64)
         # What an empty cluster sums to is rounding, where the sums have been kept up.
         total = xp.where(joins[:, None], xp.zeros_like(sums.total), sums.total)
         sums = ClusterSums(total + (sign * weight)[:, None] * x, sums.weight + sign * weight)
@@ -104,7 +104,7 @@ def repair(
         return xp.all(state[0].weight > 0)
 
     # A loop of one round, because distances are needed only where a cluster is empty.
-    unknown = xp.zeros((X.shape[0],), dtype=xp.float64)
+    unknown = xp.zeros((n,), dtype=xp.float64)
     repaired: ClusterSums = backend.while_loop(measure, none_empty, (sums, unknown), 1)[0]
     return repaired
 
@@ -125,15 +125,15 @@ def lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Arr
             xp.zeros_like(state.centers[:, 0], dtype=xp.float64),
         )
 
-        def add_block(
-            sums: ClusterSums, block: tuple[Array, Array, Array]
-        ) -> tuple[ClusterSums, Array]:
-            more, labels = statistics(backend, *block, state.centers)
+        def add_block(sums: ClusterSums, block: Block) -> tuple[ClusterSums, Array]:
+            more, labels = statistics(backend, *block[:3], state.centers)
             return ClusterSums(sums.total + more.total, sums.weight + more.weight), labels
 
-        sums, labels = backend.scan(add_block, nothing, points[:3])
+        count = state.centers.shape[0]
+        sums, labels = scan_blocks(backend, points, None, count, add_block, nothing)
         sums = repair(backend, points, state.centers, labels, sums)
-        return moved(xp, points, state, update(xp, sums, state.centers), labels, tol)
+        is_same = ~xp.any(labels != state.labels)
+        return moved(xp, state, update(xp, sums, state.centers), labels, is_same, tol)
 
     def done(state: State) -> Array:
         return state.converged
@@ -143,12 +143,11 @@ def lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Arr
 
 
 def moved(
-    xp: Any, points: Points, state: State, centers: Array, labels: Array, tol: Array
+    xp: Any, state: State, centers: Array, labels: Array, is_same: Array, tol: Array
 ) -> State:
     """The state after one iteration, and whether it was the last that is needed."""
     gap = xp.astype(centers, xp.float64) - xp.astype(state.centers, xp.float64)
     shift = xp.sum(gap * gap)
-    is_same = ~xp.any((labels != state.labels) & points.counts)
     return State(centers, labels, shift, is_same | (shift <= tol), state.iteration + 1)
 
 
@@ -197,11 +196,11 @@ def run(
     Run
     """
     xp = backend.xp
-    work = float(points.X.shape[0] * points.X.shape[1]) * centers.shape[0] * centers.shape[1]
+    work = float(points.X.shape[0]) * centers.shape[0] * centers.shape[1]
     chunk = 1 if inspect is not None else max(1, min(10, int(PATIENCE / work)))
     state = State(
         centers,
-        backend.asarray(-xp.ones(points.counts.shape, dtype=xp.int32)),
+        backend.asarray(-xp.ones(points.X.shape[:1], dtype=xp.int32)),
         backend.asarray(xp.zeros((), dtype=xp.float64)),
         backend.asarray(xp.zeros((), dtype=xp.bool)),
         backend.asarray(xp.zeros((), dtype=xp.int32)),

@@ -21,6 +21,7 @@ from accelml.cluster.base import (
     is_given,
     refuse_overflow,
     row_weights,
+    sent_weights,
 )
 from accelml.cluster.initialization import given_centers, initial_centers
 from accelml.cluster.minibatch_step import (
@@ -30,7 +31,7 @@ from accelml.cluster.minibatch_step import (
     batch_rows,
     descend,
 )
-from accelml.cluster.rows import block_size, centered, column_means
+from accelml.cluster.rows import centered, column_means
 from accelml.estimator import Session
 from accelml.exceptions import TrainingInterrupted, warn_user
 from accelml.parameters import generator_of
@@ -375,20 +376,18 @@ class MiniBatchKMeans(BaseKMeans):
             zero = backend.xp.zeros_like(origin)
             X = batch_rows(backend, X, backend.asarray(index.astype(np.int32)), zero)
             weights = weights[index]
-        blocks = block_size(X.shape, self.n_clusters)
-        data = centered(backend, blocks, X, backend.asarray(weights, X.dtype))
+        data = centered(backend, X, sent_weights(backend, weights, X.dtype))
         refuse_overflow(backend, data)
-        here = backend.to_numpy(data.origin)
+        here = backend.to_numpy(data.points.origin)
         centers = initial_centers(
             backend, self.init, data.points, here, weights, self.n_clusters, generator,
             raw_rows=lambda: session.restore(X),
         )  # fmt: skip
-        return centers + (data.origin - origin)
+        return centers + (data.points.origin - origin)
 
     def _shift_tolerance(self, backend: Backend, X: Array, weights: Floats) -> float:
         """``tol`` times the mean variance of the features."""
         if self.tol == 0:
             return 0.0
-        blocks = block_size(X.shape, self.n_clusters)
-        data = centered(backend, blocks, X, backend.asarray(weights, X.dtype))
+        data = centered(backend, X, sent_weights(backend, weights, X.dtype))
         return self.tol * float(data.variance)

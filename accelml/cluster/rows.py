@@ -1,9 +1,9 @@
-"""The rows of a data set in blocks, moved to the origin; and whole passes over uncentred rows."""
+"""The rows of a data set, block by block, seen from an origin near their mean."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -13,31 +13,78 @@ from accelml.cluster.distances import between, nearest, squared_distances, squar
 from accelml.kernel import kernel
 
 # Elements that a block's temporaries may have in any case.
-SMALL = 2**22
+SMALL = 2**20
+
+Carry = TypeVar("Carry")
 
 
 class Points(NamedTuple):
-    """Rows in blocks of one size; the last block is filled up with rows that do not count."""
+    """Rows where they are, and an origin near their mean, from which distances are measured."""
 
-    X: Array  # (blocks, m, d) less the origin
-    norms: Array  # (blocks, m) |x|²
-    weights: Array  # (blocks, m)
-    counts: Array  # (blocks, m) bool
+    X: Array  # (n, d)
+    origin: Array  # (d,)
+    norms: Array  # (n,) |x − origin|²
+    weights: Array  # (n,)
+
+
+class Block(NamedTuple):
+    """Some of the points."""
+
+    X: Array  # (m, d) less the origin
+    norms: Array  # (m,)
+    weights: Array  # (m,)
+    labels: Array  # (m,) int32
 
 
 class Centered(NamedTuple):
-    """Rows around an origin near their mean."""
+    """Points around their mean, and how far from it they are."""
 
     points: Points
-    origin: Array  # (d,)
     variance: Array  # () float64, mean over the features
 
 
 def block_size(shape: tuple[int, int], k: int) -> int:
-    """Rows to a block, so that its temporaries take no more than a quarter of X."""
+    """Rows to a block, so that its temporaries are small beside X."""
     n, d = shape
-    blocks = -(-n * (d + k) // max(n * d // 4, SMALL))
+    blocks = -(-n * (d + k) // max(n * d // 16, SMALL))
     return -(-n // blocks)
+
+
+def scan_blocks(
+    backend: Backend,
+    points: Points,
+    labels: Array | None,
+    k: int,
+    step: Callable[[Carry, Block], tuple[Carry, Array]],
+    carry: Carry,
+) -> tuple[Carry, Array]:
+    """``carry, values = step(carry, block)`` from block to block; the values of all rows.
+
+    The last block begins so early that it is as long as the others. What it has in common with the
+    one before has no weight in it, and its values are the same.
+    """
+    xp = backend.xp
+    n = points.X.shape[0]
+    size = block_size(points.X.shape, k)
+    offsets = xp.arange(size, dtype=xp.int32)
+
+    def visit(carry: Carry, at: tuple[Array]) -> tuple[Carry, Array]:
+        start = xp.minimum(at[0], xp.zeros_like(at[0]) + (n - size))
+        index = start + offsets
+        weights = xp.take(points.weights, index)
+        block = Block(
+            xp.take(points.X, index, axis=0) - points.origin,
+            xp.take(points.norms, index),
+            xp.where(index >= at[0], weights, xp.zeros_like(weights)),
+            xp.zeros_like(index) if labels is None else xp.take(labels, index),
+        )
+        return step(carry, block)
+
+    starts = xp.arange(0, n, size, dtype=xp.int32)
+    carry, values = backend.scan(visit, carry, (starts,))
+    whole, rest = n // size, n % size
+    parts = xp.reshape(values[:whole, ...], (whole * size, *values.shape[2:]))
+    return carry, xp.concat([parts, values[whole, size - rest :, ...]]) if rest else parts
 
 
 @kernel
@@ -50,38 +97,31 @@ def column_means(backend: Backend, X: Array) -> Array:
     return xp.astype(xp.sum(X, axis=0, dtype=xp.float64) / X.shape[0], X.dtype)
 
 
-@kernel(static=("size",))
-def centered(backend: Backend, size: int, X: Array, weights: Array) -> Centered:
-    """A copy of the rows around their mean, in blocks of ``size``.
+@kernel
+def centered(backend: Backend, X: Array, weights: Array) -> Centered:
+    """The rows, with their mean for an origin.
 
     Distances do not depend on the origin, but the digits that the expanded form keeps do.
     """
     xp = backend.xp
     n, d = X.shape
-    origin = column_means(backend, X)
-    X = X - origin
-    counts = xp.ones_like(weights, dtype=xp.bool)
-    blocks = -(-n // size)
-    missing = blocks * size - n
-    if missing:
-        X = xp.concat([X, xp.zeros((missing, d), dtype=X.dtype)])
-        weights = xp.concat([weights, xp.zeros((missing,), dtype=weights.dtype)])
-        counts = xp.concat([counts, xp.zeros((missing,), dtype=xp.bool)])
-    X = xp.reshape(X, (blocks, size, d))
-    norms = squared_norms(xp, X)
-    points = Points(
-        X, norms, xp.reshape(weights, (blocks, size)), xp.reshape(counts, (blocks, size))
-    )
-    residue = xp.sum(X, axis=(0, 1), dtype=xp.float64) / n
+    points = Points(X, column_means(backend, X), xp.zeros_like(X[:, 0]), xp.ones_like(weights))
+
+    def measure(residue: Array, block: Block) -> tuple[Array, Array]:
+        counted = block.X * block.weights[:, None]
+        return residue + xp.sum(counted, axis=0, dtype=xp.float64), squared_norms(xp, block.X)
+
+    nothing = xp.zeros_like(points.origin, dtype=xp.float64)
+    residue, norms = scan_blocks(backend, points, None, 0, measure, nothing)
+    residue = residue / n
     variance = (xp.sum(norms, dtype=xp.float64) / n - xp.sum(residue * residue)) / d
-    return Centered(points, origin, variance)
+    return Centered(Points(X, points.origin, norms, weights), variance)
 
 
 @kernel
 def take_rows(backend: Backend, points: Points, index: Array) -> Array:
-    """The rows of that index, of shape (len(index), d)."""
-    xp = backend.xp
-    return xp.take(xp.reshape(points.X, (-1, points.X.shape[2])), index, axis=0)
+    """The rows of that index less the origin, of shape (len(index), d)."""
+    return backend.xp.take(points.X, index, axis=0) - points.origin
 
 
 def around(backend: Backend, X: Array, centers: Array) -> tuple[Array, Array]:
@@ -119,9 +159,10 @@ def slices(n: int, size: int) -> Iterator[slice]:
 
 def label_rows(backend: Backend, X: Array, centers: Array) -> np.ndarray[Any, Any]:
     """The labels of all rows, block by block, on the host."""
-    blocks = slices(X.shape[0], block_size(X.shape, centers.shape[0]))
-    labels = [backend.to_numpy(labels_of(backend, X[rows, :], centers)) for rows in blocks]
-    return np.concatenate(labels)
+    labels = np.empty(X.shape[0], dtype=np.int32)
+    for rows in slices(X.shape[0], block_size(X.shape, centers.shape[0])):
+        labels[rows] = backend.to_numpy(labels_of(backend, X[rows, :], centers))
+    return labels
 
 
 def sum_inertia(

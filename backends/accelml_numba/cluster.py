@@ -15,7 +15,7 @@ from accelml_numba.compilation import compiled, compiled_sums
 from accelml_numba.products import add_products, add_short_products, transpose
 from accelml_numba.threads import in_parts
 from accelml_numpy.cluster import _centered, _column_means
-from accelml_numpy.cluster import _labels_of as _labels_by_blocks
+from accelml_numpy.lloyd import _labels_of as _labels_by_blocks
 
 Floats = np.ndarray[Any, Any]
 

@@ -29,6 +29,7 @@ class NumpyBackend(Backend):
         import accelml_numpy.anomaly
         import accelml_numpy.cluster
         import accelml_numpy.linear_model
+        import accelml_numpy.lloyd
         import accelml_numpy.objectives
         import accelml_numpy.optimize
         import accelml_numpy.preprocessing

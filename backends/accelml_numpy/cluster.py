@@ -17,7 +17,6 @@ from accelml.cluster.rows import (
     centered,
     column_means,
     inertia_of,
-    labels_of,
     slices,
 )
 
@@ -72,18 +71,6 @@ def _sum_by_cluster(
     return ClusterSums(total, np.bincount(labels, weights=weights, minlength=count))
 
 
-@labels_of.register("numpy")
-def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
-    origin = column_means(backend, centers)
-    centers = centers - origin
-    labels = np.empty(len(X), np.int32)
-    for rows in slices(len(X), BLOCK):
-        around = X[rows] - origin
-        norms = np.einsum("ij,ij->i", around, around)
-        labels[rows] = nearest(backend, around, norms, centers)
-    return labels
-
-
 @inertia_of.register("numpy")
 def _inertia_of(backend: Backend, X: Array, weights: Array, centers: Array, labels: Array) -> Array:
     total = np.float64(0)
@@ -102,22 +89,14 @@ def _column_means(backend: Backend, X: Array) -> Array:
 
 
 @centered.register("numpy")
-def _centered(backend: Backend, size: int, X: Array, weights: Array) -> Centered:
+def _centered(backend: Backend, X: Array, weights: Array) -> Centered:
     n, d = X.shape
     origin = column_means(backend, X)
-    blocks = -(-n // size)
-    around = np.empty((blocks * size, d), X.dtype)
-    np.subtract(X, origin, out=around[:n])
-    around[n:] = 0
-    filled = np.zeros(blocks * size, X.dtype)
-    filled[:n] = weights
-    norms = np.einsum("ij,ij->i", around, around)
-    residue = column_means(backend, around).astype(np.float64) * (blocks * size / n)
+    norms, residue = np.empty(n, X.dtype), np.zeros(d)
+    for rows in slices(n, PAIRS // 4):
+        around = X[rows] - origin
+        np.einsum("ij,ij->i", around, around, out=norms[rows])
+        residue += around.sum(axis=0)
+    residue /= n
     variance = (norms.sum(dtype=np.float64) / n - residue @ residue) / d
-    points = Points(
-        around.reshape(blocks, size, d),
-        norms.reshape(blocks, size),
-        filled.reshape(blocks, size),
-        (np.arange(blocks * size) < n).reshape(blocks, size),
-    )
-    return Centered(points, origin, variance)
+    return Centered(Points(X, origin, norms, weights), variance)

@@ -10,12 +10,13 @@ import contextlib
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+T = TypeVar("T")
 R = TypeVar("R")
 
 # Numbers read for which a thread is not worth while.
@@ -87,11 +88,17 @@ def in_parts(function: Callable[[int, int], R], shape: tuple[int, ...], align: i
         (align * (units * part // parts), min(rows, align * (units * (part + 1) // parts)))
         for part in range(parts)
     ]
-    threads = min(count_threads(), parts)
-    if threads == 1:
-        return [function(*bound) for bound in bounds]
+    return side_by_side(lambda bound: function(*bound), bounds)
+
+
+def side_by_side(function: Callable[[T], R], parts: Iterable[T]) -> list[R]:
+    """``function(part)`` of every part, in their order, on as many threads as products have."""
+    parts = list(parts)
+    threads = min(count_threads(), len(parts))
+    if threads <= 1:
+        return [function(part) for part in parts]
     if threads not in _pools:
         _pools[threads] = ThreadPoolExecutor(threads, "accelml-numpy")
     with one_thread_each():
-        futures = [_pools[threads].submit(function, *bound) for bound in bounds]
+        futures = [_pools[threads].submit(function, part) for part in parts]
         return [future.result() for future in futures]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from accelml import get_backend
-from accelml.cluster import KMeans
+from accelml.cluster import KMeans, rows
 from accelml.cluster.initialization import (
     draw_plus_plus,
     initial_centers,
@@ -57,15 +57,16 @@ def test_what_chance_decides(weights, k, trials):
 @FAST
 @pytest.mark.parametrize("scale", [1.0, 1e-3])
 @pytest.mark.parametrize("size", [12, 5])
-def test_greedy_seeding(backend, size, scale):
-    """In one block, and in blocks that three rows fill up that do not count."""
+def test_greedy_seeding(backend, monkeypatch, size, scale):
+    """In one block, and in blocks of which the last two have rows in common."""
+    monkeypatch.setattr(rows, "block_size", lambda shape, k: size)
     for seed in range(10):
         rng = np.random.default_rng(seed)
         X, weights = scale * rng.standard_normal((12, 2)), rng.random(12)
         weights[rng.integers(12)] = 0
         first, draws = rng.integers(12), rng.random((4, 3))
         with backend.context():
-            data = centered(backend, size, backend.asarray(X), backend.asarray(weights))
+            data = centered(backend, backend.asarray(X), backend.asarray(weights))
             found = plus_plus(
                 backend, data.points, backend.asarray(np.array([first], np.int32)),
                 backend.asarray(draws),
@@ -92,11 +93,18 @@ def starts_of(init, k, dtype="f8", seed=0, weights=None):
     backend = get_backend("numpy")
     X = (10 + np.random.default_rng(1).standard_normal((9, 2))).astype(dtype)
     weights = np.ones(9) if weights is None else weights
-    data = centered(backend, 4, X, weights.astype(dtype))
+    data = centered(backend, X, weights.astype(dtype))
     centers = initial_centers(
-        backend, init, data.points, data.origin, weights, k, np.random.default_rng(seed), lambda: X
+        backend,
+        init,
+        data.points,
+        data.points.origin,
+        weights,
+        k,
+        np.random.default_rng(seed),
+        lambda: X,
     )
-    return X, data.origin, centers
+    return X, data.points.origin, centers
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

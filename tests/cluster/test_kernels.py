@@ -6,10 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from accelml.cluster import rows
 from accelml.cluster.distances import nearest, squared_distances
 from accelml.cluster.initialization import plus_plus
-from accelml.cluster.lloyd import ClusterSums, State, moved, repair, statistics, update
-from accelml.cluster.rows import Points, centered, distances_to, inertia_of, labels_of
+from accelml.cluster.lloyd import ClusterSums, repair, statistics, update
+from accelml.cluster.rows import (
+    Points,
+    centered,
+    distances_to,
+    inertia_of,
+    labels_of,
+    scan_blocks,
+)
 from accelml.kernel import REGISTRY
 from accelml.tree import leaves, names, tree_map
 from tests.backends import CASES
@@ -124,28 +132,36 @@ def test_distances_are_those_of_long_double(backend):
         assert float(inertia) == pytest.approx(exact, rel=1e-6 if dtype == "f4" else 1e-13)
 
 
-def test_blocks_add_up_to_the_whole(backend):
+@pytest.mark.parametrize("size", [23, 8, 5, 1])
+def test_blocks_add_up_to_the_whole(backend, monkeypatch, size):
+    """The last block begins within the one before, and counts no row twice."""
+    monkeypatch.setattr(rows, "block_size", lambda shape, k: size)
     rng = np.random.default_rng(1)
     X, weights = rng.standard_normal((23, 3)), rng.random(23)
-    centers = rng.standard_normal((4, 3))
+    centers, labels = rng.standard_normal((4, 3)), rng.integers(0, 4, 23).astype(np.int32)
     with backend.context():
-        C = backend.asarray(centers)
-        sums = {}
-        for size in (23, 5):
-            data = centered(backend, size, backend.asarray(X), backend.asarray(weights))
-            C_here = C - data.origin
-            parts = [
-                statistics(backend, *(part[block, ...] for part in data.points[:3]), C_here)[0]
-                for block in range(data.points.X.shape[0])
-            ]
-            total = sum(backend.to_numpy(part.total) for part in parts)
-            sums[size] = total, sum(backend.to_numpy(part.weight) for part in parts)
-            assert backend.to_numpy(data.points.counts).sum() == 23
-            assert float(data.variance) == pytest.approx(X.var(axis=0).mean(), rel=1e-12)
-    np.testing.assert_allclose(sums[5][0], sums[23][0], rtol=1e-12, atol=1e-13)
-    np.testing.assert_allclose(sums[5][1], sums[23][1], rtol=1e-12)
-    labels = exact_nearest(X, centers)
-    np.testing.assert_allclose(sums[23][1], np.bincount(labels, weights, 4))
+        xp = backend.xp
+        data = centered.generic(backend, backend.asarray(X), backend.asarray(weights))
+        near = backend.asarray(centers) - data.points.origin
+
+        def add(sums, block):
+            more, found = statistics(backend, *block[:3], near)
+            return ClusterSums(sums.total + more.total, sums.weight + more.weight), xp.stack(
+                [xp.astype(part, xp.float64) for part in (found, block.labels, block.weights)],
+                axis=1,
+            )
+
+        nothing = ClusterSums(xp.zeros_like(near), xp.zeros_like(near[:, 0]))
+        sums, values = scan_blocks(backend, data.points, backend.asarray(labels), 4, add, nothing)
+        sums, values = tree_map(backend.to_numpy, sums), backend.to_numpy(values)
+        norms, variance = backend.to_numpy(data.points.norms), float(data.variance)
+    nearest = exact_nearest(X, centers)
+    np.testing.assert_array_equal(values[:, :2], np.stack([nearest, labels], axis=1))
+    total = np.stack([np.bincount(nearest, weights * x, 4) for x in (X - X.mean(axis=0)).T], axis=1)
+    np.testing.assert_allclose(sums.total, total, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(sums.weight, np.bincount(nearest, weights, 4), rtol=1e-12)
+    np.testing.assert_allclose(norms, ((X - X.mean(axis=0)) ** 2).sum(axis=1), rtol=1e-12)
+    assert variance == pytest.approx(X.var(axis=0).mean(), rel=1e-12)
 
 
 def exact_nearest(X, centers):
@@ -157,11 +173,11 @@ def repaired(backend, X, weights, centers, labels):
     k = len(centers)
     member = weights[:, None] * (labels[:, None] == np.arange(k))
     sums = ClusterSums(member.T @ X, member.sum(axis=0))
-    points = Points(X[None], (X * X).sum(axis=1)[None], weights[None], np.ones((1, len(X)), bool))
+    points = Points(X, np.zeros(X.shape[1]), (X * X).sum(axis=1), weights)
     with backend.context():
         found = repair(
             backend, bring(backend, points), backend.asarray(centers),
-            backend.asarray(labels[None].astype(np.int32)), bring(backend, sums),
+            backend.asarray(labels.astype(np.int32)), bring(backend, sums),
         )  # fmt: skip
         after = update(backend.xp, found, backend.asarray(centers))
         return tree_map(backend.to_numpy, found), backend.to_numpy(after)
@@ -187,29 +203,15 @@ def test_nothing_moves_where_every_row_lies_on_its_center(backend):
     np.testing.assert_array_equal(after, centers)
 
 
-def test_rows_that_fill_up_a_block_do_not_keep_it_going():
-    labels = np.array([[0, 1], [1, 0]], np.int32)
-    counts = np.array([[True, True], [True, False]])
-    points = Points(np.zeros((2, 2, 1)), np.zeros((2, 2)), np.ones((2, 2)), counts)
-    state = State(np.zeros((2, 1)), labels, np.asarray(1.0), np.asarray(False), np.asarray(4))
-    for place, expected in [((1, 1), True), ((1, 0), False)]:
-        other = labels.copy()
-        other[place] = 1 - other[place]
-        found = moved(np, points, state, np.ones((2, 1)), other, np.asarray(0.0))
-        assert (bool(found.converged), int(found.iteration)) == (expected, 5)
-    found = moved(np, points, state, np.ones((2, 1)), other, np.asarray(2.0))
-    assert bool(found.converged)  # the centers have moved by 2 in all
-
-
 def test_a_row_that_lies_on_a_center_is_not_drawn(backend):
     """Not even by a draw of zero; but any row will do where all lie on centers."""
     X = np.array([[0.0], [0.0], [1.0], [5.0]])
     first, draws = np.array([0], np.int32), np.array([[0.0, 0.0], [0.0, 0.0]])
-    for rows, weights, expected in [
+    for points, weights, expected in [
         (X, np.ones(4), [0, 2, 3]),
         (X, np.array([1.0, 1, 0, 1]), [0, 3, 0]),
     ]:
         with backend.context():
-            data = centered(backend, 4, backend.asarray(rows), backend.asarray(weights))
+            data = centered(backend, backend.asarray(points), backend.asarray(weights))
             found = plus_plus(backend, data.points, *map(backend.asarray, (first, draws)))
             assert backend.to_numpy(found).tolist() == expected

@@ -14,8 +14,8 @@ FAST = pytest.mark.backends("numpy", "numpy-generic", "array-api-strict", "numba
 COLUMN = np.array([4096, 1, 1, 1], np.float32)  # whose squares are 2²⁴ + 3, lost in float32
 
 
-def points_of(backend, X, size):
-    return centered(backend, size, backend.asarray(X), backend.asarray(np.ones(len(X))))
+def points_of(backend, X):
+    return centered(backend, backend.asarray(X), backend.asarray(np.ones(len(X))))
 
 
 @FAST
@@ -55,9 +55,9 @@ def test_the_margin_of_a_tie(backend, dtype):
 def test_the_last_row_may_be_the_farthest(backend):
     """And what an empty cluster summed to, of rounding, is forgotten."""
     X = np.array([[0.0], [1.0], [2.0], [9.0]])
-    points = Points(X[None], (X * X)[None, :, 0], np.ones((1, 4)), np.ones((1, 4), bool))
+    points = Points(X, np.zeros(1), (X * X)[:, 0], np.ones(4))
     sums = ClusterSums(np.array([[12.0], [1e-3]]), np.array([4.0, 0.0]))
-    labels, centers = np.zeros((1, 4), np.int32), np.array([[0.0], [70.0]])
+    labels, centers = np.zeros(4, np.int32), np.array([[0.0], [70.0]])
     with backend.context():
         place = backend.asarray
         found = repair(
@@ -68,13 +68,17 @@ def test_the_last_row_may_be_the_farthest(backend):
 
 
 def test_an_iteration_hands_on_what_it_made():
-    labels = np.array([[0, 1], [1, 0]], np.int32)
-    points = Points(np.zeros((2, 2, 1)), np.zeros((2, 2)), np.ones((2, 2)), np.ones((2, 2), bool))
+    labels = np.array([0, 1, 1, 0], np.int32)
     state = State(np.zeros((2, 1)), 1 - labels, np.asarray(1.0), np.asarray(False), np.asarray(4))
-    found = moved(np, points, state, np.array([[3.0], [4.0]]), labels, np.asarray(24.9))
+    is_same = np.asarray(False)
+    found = moved(np, state, np.array([[3.0], [4.0]]), labels, is_same, np.asarray(24.9))
     np.testing.assert_array_equal(found.centers, [[3.0], [4.0]])
     assert found.labels is labels
     assert (float(found.shift), bool(found.converged), int(found.iteration)) == (25.0, False, 5)
+    for same, tol in [(True, 0.0), (False, 25.0)]:
+        same = np.asarray(same)
+        found = moved(np, state, np.array([[3.0], [4.0]]), labels, same, np.asarray(tol))
+        assert bool(found.converged) is True
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
@@ -91,7 +95,7 @@ def test_the_loop_starts_from_arrays_of_its_types(monkeypatch, dtype):
     original = lloyd.lloyd
     monkeypatch.setattr(lloyd, "lloyd", spy)
     X = np.arange(10.0)[:, None].astype(dtype)
-    points = centered(backend, 4, X, np.ones(10, dtype)).points
+    points = centered(backend, X, np.ones(10, dtype)).points
     lloyd.run(backend, points, X[:2] - 4, np.asarray(0.0), 50, lambda *_, **__: None)
     first = seen[0][0]
     assert set(np.ravel(first.labels)) == {-1}
@@ -99,33 +103,33 @@ def test_the_loop_starts_from_arrays_of_its_types(monkeypatch, dtype):
         assert limit.dtype == np.int32
         for state in (before, after):
             assert state.centers.dtype == dtype
-            assert state.labels.shape == (3, 4)
-            assert [part.dtype.name for part in state[1:]] == ["int32", "float64", "bool", "int32"]
-            assert all(part.shape == () for part in state[2:])
+            assert state.labels.shape == (10,)
+            assert [part.dtype.name for part in state[1:5]] == ["int32", "float64", "bool", "int32"]
+            assert all(part.shape == () for part in state[2:5])
 
 
 def test_the_first_labels_are_new_whatever_they_are():
     """All rows are the second center's; the first is put on one of them, and it goes on."""
     backend = get_backend("numpy")
-    data = points_of(backend, np.array([[0.0], [1.0], [10.0], [11.0]]), 4)
-    start = np.array([[100.0], [5.0]]) - data.origin
+    data = points_of(backend, np.array([[0.0], [1.0], [10.0], [11.0]]))
+    start = np.array([[100.0], [5.0]]) - data.points.origin
     ended = lloyd.run(backend, data.points, start, np.asarray(0.0), 50, lambda *_, **__: None)
     assert ended.converged is True
     assert ended.interrupted is False
     assert ended.n_iter > 1
-    assert sorted((ended.centers + data.origin).ravel().tolist()) == [0.5, 10.5]
+    assert sorted((ended.centers + data.points.origin).ravel().tolist()) == [0.5, 10.5]
 
 
 def slow_start(backend):
-    """Two blocks of nine rows of three features, and two centers that take a while."""
-    X = np.random.default_rng(31).standard_normal((17, 3))
-    data = points_of(backend, X, 9)
-    return data.points, backend.asarray(X[:2] - backend.to_numpy(data.origin))
+    """Eighteen rows of three features, and two centers that take a while."""
+    X = np.random.default_rng(31).standard_normal((18, 3))
+    data = points_of(backend, X)
+    return data.points, backend.asarray(X[:2] - backend.to_numpy(data.points.origin))
 
 
 @pytest.mark.parametrize(("patience", "chunk"), [(0.5, 1), (3.5, 3), (1e6, 10)])
 def test_the_host_looks_after_so_much_work(monkeypatch, patience, chunk):
-    """Two blocks of nine rows, two centers, three features: 108 multiply-adds an iteration."""
+    """Eighteen rows, two centers, three features: 108 multiply-adds an iteration."""
     backend = get_backend("numpy")
     points, centers = slow_start(backend)
     monkeypatch.setattr(lloyd, "PATIENCE", 108 * patience)
