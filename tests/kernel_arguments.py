@@ -84,25 +84,23 @@ def inertia(rng: Generator, n: int, d: int, k: int) -> tuple[Any, ...]:
     return X, weights_of(rng, n), centers, rng.integers(0, k, n).astype(np.int32)
 
 
-def points_of(rng: Generator, n: int, d: int, k: int, blocks: int) -> tuple[Any, Any]:
+def points_of(rng: Generator, n: int, d: int, k: int) -> tuple[Any, Any]:
     X, centers = clusters(rng, n, d, k)
-    made = centered.generic(Reference(), -(-n // blocks), X, weights_of(rng, n))
-    return made.points, centers - made.origin
+    points = centered.generic(Reference(), X, weights_of(rng, n)).points
+    return points, centers - points.origin
 
 
-def lloyd(
-    rng: Generator, n: int, d: int, k: int, blocks: int = 2, limit: int = 3
-) -> tuple[Any, ...]:
-    points, centers = points_of(rng, n, d, k, min(n, blocks))
+def lloyd(rng: Generator, n: int, d: int, k: int, limit: int = 3) -> tuple[Any, ...]:
+    points, centers = points_of(rng, n, d, k)
     # Near one another at first, so that rows move; the last stays far from everything.
     start = np.concatenate([centers[:1] + 0.5 * (centers[:-1] - centers[:1]), centers[-1:]])
-    before = np.full(points.counts.shape, -1, np.int32)
+    before = np.full(n, -1, np.int32)
     state = State(start, before, np.asarray(0.0), np.asarray(False), np.asarray(0, np.int32))
     return points, state, np.asarray(0.0), np.asarray(limit, np.int32)
 
 
-def centered_rows(rng: Generator, n: int, d: int, k: int, blocks: int = 2) -> tuple[Any, ...]:
-    return -(-n // min(n, blocks)), 3 + rows_of(rng, n, d), weights_of(rng, n)
+def centered_rows(rng: Generator, n: int, d: int, k: int) -> tuple[Any, ...]:
+    return 3 + rows_of(rng, n, d), weights_of(rng, n)
 
 
 def rows_alone(rng: Generator, n: int, d: int, k: int) -> tuple[Any, ...]:
@@ -284,10 +282,10 @@ ARGUMENTS = {
     "accelml.cluster.distances.directly": Arguments(directly),
     "accelml.cluster.distances.nearest": Arguments(nearest),
     "accelml.cluster.distances.squared_distances": Arguments(nearest),
-    "accelml.cluster.lloyd.lloyd": Arguments(lloyd, each("blocks", 1, 2)),
+    "accelml.cluster.lloyd.lloyd": Arguments(lloyd, each("limit", 1, 3)),
     "accelml.cluster.lloyd.statistics": Arguments(lloyd_statistics),
     "accelml.cluster.lloyd.sum_by_cluster": Arguments(sum_by_cluster),
-    "accelml.cluster.rows.centered": Arguments(centered_rows, each("blocks", 1, 3)),
+    "accelml.cluster.rows.centered": Arguments(centered_rows),
     "accelml.cluster.rows.column_means": Arguments(rows_alone),
     "accelml.cluster.rows.distances_to": Arguments(assignment),
     "accelml.cluster.rows.inertia_of": Arguments(inertia),

@@ -323,14 +323,3 @@ __global__ void sum_parts(
         sum += sums[strip * blockDim.x + threadIdx.x];
     (column < features ? total[cluster * features + column] : weight[cluster]) = sum;
 }
-
-template <typename T>
-__global__ void squared_norms(const T* X, T* norms, long long n, long long features)
-{
-    const Row row(n, features);
-    T sum = 0;
-    for (long long f = threadIdx.x; f < row.columns; f += blockDim.x)
-        sum += X[row.start + f] * X[row.start + f];
-    sum = sum_over_lanes(sum);
-    if (row.exists && threadIdx.x == 0) norms[row.number] = sum;
-}

@@ -9,7 +9,7 @@ import numpy as np
 from accelml._typing import Array
 from accelml.cluster.distances import doubt, nearest, squared_norms, tie_margin
 from accelml.cluster.lloyd import ClusterSums, sum_by_cluster
-from accelml.cluster.rows import Centered, Points, centered, column_means, slices
+from accelml.cluster.rows import slices
 from accelml_cupy.launch import Source, blocks_for, common_float, contiguous, cpp, lanes_for
 
 FLOATS = ("float", "double")
@@ -22,7 +22,7 @@ CLUSTER = Source(
         *(f"nearest_center<{real}, {width}>" for real in FLOATS for width in WIDTHS[real]),
         *(
             f"{kernel}<{real}>"
-            for kernel in ("nearest_of_products", "sum_pieces", "squared_norms")
+            for kernel in ("nearest_of_products", "sum_pieces")
             for real in FLOATS
         ),
         "sum_parts",
@@ -120,38 +120,3 @@ def sorted_sums(backend: Any, count: int, X: Array, weights: Array, labels: Arra
         (parts, begins, total, weight, np.int64(features), np.int64(length)),
     )
     return ClusterSums(total, weight)
-
-
-@centered.register("cupy")
-def centered_at_once(backend: Any, size: int, X: Array, weights: Array) -> Centered:
-    """The copy around the mean and nothing else of the size of X: the norms are one launch."""
-    (n, features), xp = X.shape, backend.xp
-    if not common_float(X, weights) or X.size == 0:
-        return centered.generic(backend, size, X, weights)
-    origin = column_means(backend, X)
-    blocks = -(-n // size)
-    around = xp.empty((blocks * size, features), dtype=X.dtype)
-    xp.subtract(X, origin, out=around[:n])
-    around[n:] = 0
-    filled = xp.empty(blocks * size, dtype=X.dtype)
-    filled[:n] = weights
-    filled[n:] = 0
-    norms = xp.empty(blocks * size, dtype=X.dtype)
-    lanes = lanes_for(features)
-    backend.launch(
-        CLUSTER,
-        f"squared_norms<{cpp(X)}>",
-        (blocks_for(blocks * size, THREADS // lanes),),
-        (lanes, THREADS // lanes),
-        (around, norms, np.int64(blocks * size), np.int64(features)),
-    )
-    residue = xp.sum(around, axis=0, dtype=xp.float64) / n
-    variance = (xp.sum(norms, dtype=xp.float64) / n - xp.sum(residue * residue)) / features
-    shape = (blocks, size)
-    points = Points(
-        xp.reshape(around, (*shape, features)),
-        xp.reshape(norms, shape),
-        xp.reshape(filled, shape),
-        xp.reshape(xp.arange(blocks * size) < n, shape),
-    )
-    return Centered(points, origin, variance)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from accelml.cluster import KMeans
 from accelml.cluster.distances import nearest
 from accelml.cluster.lloyd import ClusterSums, sum_by_cluster
-from accelml.cluster.rows import centered, labels_of
+from accelml.cluster.rows import labels_of
 from accelml.kernel import REGISTRY
 from accelml.tree import leaves, names
 from accelml_cupy import cluster
@@ -34,7 +34,7 @@ def through_products(monkeypatch):
 
 def test_which_kernels_have_cases():
     assert [key.rpartition(".")[2] for key in OVERRIDDEN] == [
-        "nearest", "sum_by_cluster", "centered",
+        "nearest", "sum_by_cluster",
     ]  # fmt: skip
 
 
@@ -164,19 +164,18 @@ def test_other_types_and_nothing_at_all_take_the_generic_bodies(emulate, referen
     empty = sum_by_cluster(backend, 2, X[:0], norms[:0], labels[:0])
     assert sums.weight.tolist() == [5, 0]
     assert empty.weight.tolist() == [0, 0]
-    centered(backend, 5, X, weights)
     assert backend.launches == []
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_fit(emulate, reference, dtype):
-    """Among it rows that fill up the last block, and a cluster that is empty at first."""
+    """Among it a cluster that is empty at first."""
     random = np.random.default_rng(0)
     X = np.concatenate([random.normal(center, 1, (60, 5)) for center in (0, 10, 20)]).astype(dtype)
     start = np.concatenate([X[[0, 70]], np.full((1, 5), 1e3, dtype)])
     backend = emulate()
     models = [KMeans(3, init=start, backend=b, n_init=1).fit(X) for b in (backend, reference)]
-    assert {"squared_norms", "nearest_center", "sum_pieces", "sum_parts"} == {
+    assert {"nearest_center", "sum_pieces", "sum_parts"} == {
         launch.partition("<")[0] for launch in backend.launches
     }
     np.testing.assert_array_equal(models[0].labels_, models[1].labels_)
