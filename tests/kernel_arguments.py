@@ -94,9 +94,12 @@ def lloyd(rng: Generator, n: int, d: int, k: int, limit: int = 3) -> tuple[Any, 
     points, centers = points_of(rng, n, d, k)
     # Near one another at first, so that rows move; the last stays far from everything.
     start = np.concatenate([centers[:1] + 0.5 * (centers[:-1] - centers[:1]), centers[-1:]])
+    if k >= n:  # else many clusters are empty, and rounding decides which rows move there
+        start = (points.X - points.origin)[rng.permutation(n)] + 0.1
+        points = points._replace(weights=np.ones_like(points.weights))
     before = np.full(n, -1, np.int32)
     state = State(start, before, np.asarray(0.0), np.asarray(False), np.asarray(0, np.int32))
-    return points, state, np.asarray(0.0), np.asarray(limit, np.int32)
+    return points, state, np.asarray(1e-9), np.asarray(limit, np.int32)
 
 
 def centered_rows(rng: Generator, n: int, d: int, k: int) -> tuple[Any, ...]:

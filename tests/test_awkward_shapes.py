@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from accelml.cluster.lloyd import State
 from accelml.testing import TOLERANCES, distance
 from accelml.testing.kernel_cases import backwards, fortran, plain, read_only, strided
 from accelml.testing.kernels import Reference, call
@@ -70,6 +71,8 @@ def compare(override, shape, dtype, layout, label):
         body = target.overrides[override.backend]
         where = f"{label} {shape}, {dtype}, {layout.__name__}, {options}"
         found = call(backend, body, target.static, tree_map(place, arguments), where)
+        if isinstance(found, State):
+            found = found._replace(kept=())  # is the backend's own
         types = call(Reference(), target.generic, target.static, arguments, where)
         expected = call(
             Reference(), target.generic, target.static, tree_map(wide, arguments), where
