@@ -59,6 +59,13 @@ def train_epoch_cases(rng):
             )
         row = tree_map(lambda leaf: leaf[:1], data)
         yield f"one row {model} {rule}", (model, rule, learner, row, single, alpha, settings)
+    # More parameters than are moved at once, by momentum that looks not ahead, and without L2.
+    params, data = network(rng, 300, 120, 10), rows_of(rng, 7, 300, 10)
+    for rule, settings in ((SGD(False), SGD_SETTINGS), (Adam(), ADAM_SETTINGS)):
+        learner = Learner(params, rule.start(np, params))
+        batches = Batches(index, counts)
+        for l2 in (np.asarray(0.0), alpha):
+            yield f"wide {rule} {l2}", (MODELS[0][0], rule, learner, data, batches, l2, settings)
 
 
 @laid_out

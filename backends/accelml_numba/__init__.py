@@ -41,4 +41,5 @@ class NumbaBackend(NumpyBackend):
         import accelml_numba.objectives
         import accelml_numba.optimize
         import accelml_numba.preprocessing
-        import accelml_numba.squared_error  # noqa: F401  (all register their overrides)
+        import accelml_numba.squared_error
+        import accelml_numba.training  # noqa: F401  (all register their overrides)

@@ -32,7 +32,8 @@ class NumpyBackend(Backend):
         import accelml_numpy.lloyd
         import accelml_numpy.objectives
         import accelml_numpy.optimize
-        import accelml_numpy.preprocessing  # noqa: F401  (all register their overrides)
+        import accelml_numpy.preprocessing
+        import accelml_numpy.training  # noqa: F401  (all register their overrides)
 
     def context(self) -> contextlib.AbstractContextManager[Any]:
         """No floating-point warnings: what is not finite is a status that the solver reports."""
