@@ -184,7 +184,8 @@ def train_epoch(
     solver: str = "adam", activation: str = "relu",
 ) -> tuple[Any, ...]:  # fmt: skip
     rule, settings = {"adam": (Adam(), ADAM_SETTINGS), "sgd": (SGD(True), SGD_SETTINGS)}[solver]
-    params, size = network(rng, d, hidden, k), min(n, batch)
+    # No more than some sixty steps: float32 drifts away from float64 with each.
+    params, size = network(rng, d, hidden, k), min(n, max(batch, n // 64))
     count = -(-n // size)
     index = np.zeros(count * size, np.int32)
     index[:n] = rng.permutation(n)
