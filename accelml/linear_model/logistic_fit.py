@@ -11,6 +11,7 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.kernel import kernel
 from accelml.objectives.linear_classifier import Linear, LinearClassifier, Rows
+from accelml.objectives.products import transposed_times
 from accelml.optimize import (
     LBFGS,
     ConjugateGradient,
@@ -81,7 +82,7 @@ def make_rows(
 @kernel
 def weighted_mean(backend: Backend, X: Array, weights: Array) -> Array:
     """The weighted mean of the rows, of shape (d,)."""
-    return (weights @ X) / backend.xp.sum(weights)
+    return transposed_times(backend, X, weights) / backend.xp.sum(weights)
 
 
 def safe_step_length(backend: Backend, objective: LinearClassifier, rows: Rows) -> float:

@@ -9,6 +9,7 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.kernel import kernel
 from accelml.objectives.cross_entropy import CROSS_ENTROPY
+from accelml.objectives.products import transposed_times
 
 
 class Linear(NamedTuple):
@@ -56,7 +57,8 @@ def statistics(
     scores = X @ params.weights + (params.bias - center @ params.weights)
     total, delta = CROSS_ENTROPY[loss](backend, scores, labels, weights)
     bias = xp.sum(delta, axis=0)
-    return Sums(total, X.T @ delta - center[:, None] * bias[None, :], bias)
+    gradient = transposed_times(backend, X, delta) - center[:, None] * bias[None, :]
+    return Sums(total, gradient, bias)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.kernel import kernel
 from accelml.objectives.linear_classifier import Linear
+from accelml.objectives.products import transposed_times
 
 
 class Rows(NamedTuple):
@@ -44,7 +45,8 @@ def statistics(
     delta = weights[:, None] * residuals
     bias = xp.sum(delta, axis=0)
     loss = xp.sum(delta * residuals, dtype=xp.float64) / 2
-    return Sums(loss, X.T @ delta - center[:, None] * bias[None, :], bias)
+    gradient = transposed_times(backend, X, delta) - center[:, None] * bias[None, :]
+    return Sums(loss, gradient, bias)
 
 
 @dataclass(frozen=True)

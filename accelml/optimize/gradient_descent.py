@@ -8,6 +8,7 @@ from typing import Any
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.kernel import kernel
+from accelml.objectives.products import transposed_times
 from accelml.optimize.iterate import Evaluate, Point
 
 
@@ -47,7 +48,9 @@ def largest_eigenvalue(
     def times(v: Array) -> Array:
         weighted = share * (X @ v[:-1] + (v[-1] - center @ v[:-1]))
         total = xp.sum(weighted)
-        return xp.concat([X.T @ weighted - center * total, xp.reshape(total, (1,))])
+        return xp.concat(
+            [transposed_times(backend, X, weighted) - center * total, xp.reshape(total, (1,))]
+        )
 
     def step(state: tuple[Array, Array]) -> tuple[Array, Array]:
         v, _ = state

@@ -54,6 +54,8 @@ class JaxBackend(Backend):
 
         self.jax = jax
         self.xp = jax.numpy
+        import accelml_jax.products  # noqa: F401  (registers its overrides)
+
         kind, _, number = self.device.partition(":")
         self.jax_device = jax.local_devices(backend=kind)[int(number or 0)]
 

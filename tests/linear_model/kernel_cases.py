@@ -68,10 +68,18 @@ def statistics_cases(rng):
         yield f"{n, d, t}", (params, X, targets, weights, rng.standard_normal(d))
 
 
+@laid_out
+def product_cases(rng):
+    for n, d in [(1, 1), (1, 4), (7, 3), (1999, 2), (2000, 1), (2001, 5), (3456, 7)]:
+        for shape in [(n,), (n, 1), (n, 3)]:
+            yield f"{n, d} {shape}", (rng.standard_normal((n, d)), rng.standard_normal(shape))
+
+
 KERNEL_CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "accelml.linear_model.least_squares_sums.moments": sums_cases,
     "accelml.linear_model.least_squares_sums.block_moments": block_cases,
     "accelml.linear_model.least_squares_sums.triangle": sums_cases,
     "accelml.linear_model.least_squares_sums.upper": upper_cases,
+    "accelml.objectives.products.transposed_times": product_cases,
     "accelml.objectives.squared_error.statistics": statistics_cases,
 }
