@@ -54,7 +54,9 @@ class JaxBackend(Backend):
 
         self.jax = jax
         self.xp = jax.numpy
-        import accelml_jax.products  # noqa: F401  (registers its overrides)
+        import accelml_jax.linear_model
+        import accelml_jax.preprocessing
+        import accelml_jax.products  # noqa: F401  (all register their overrides)
 
         kind, _, number = self.device.partition(":")
         self.jax_device = jax.local_devices(backend=kind)[int(number or 0)]

@@ -38,6 +38,7 @@ def sums_cases(rng):
     X, targets, _ = rows_of(rng, 7, 3, 2)
     yield "equal weights", (X, targets, np.ones(7), True)
     yield "constant", (np.full((7, 3), 0.1), targets, np.ones(7), True)
+    yield "long", (*rows_of(rng, 110_001, 20, 1), True)
     yield "far from the origin", (X + 1e4, targets, np.ones(7), True)
 
 

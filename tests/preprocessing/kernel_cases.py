@@ -30,6 +30,7 @@ def statistics_cases(rng):
     X[:30_000, 1] = np.nan
     weights[:25_000] = 0
     yield "late start", (X, weights)
+    yield "long", (rng.standard_normal((110_001, 20)) + 5, rng.random(110_001))
 
 
 def standard_of(rng, d):
