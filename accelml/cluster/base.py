@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from accelml._typing import Array
 from accelml.backend import Backend
-from accelml.cluster.rows import Centered, label_rows, measure_rows, sum_inertia
+from accelml.cluster.rows import Centered, inertia_of, labels_of, measure_rows
 from accelml.estimator import BackendEstimator, Session, wider
 from accelml.exceptions import DivergenceError
 from accelml.parameters import BACKEND_CONSTRAINTS
@@ -92,7 +92,9 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_is_fitted(self)
         with self._session(X, self._work(X)) as session:
             X, centers = self._together(session, X)
-            return session.restore_labels(label_rows(session.backend, X, centers))
+            return session.restore_labels(
+                session.backend.to_numpy(labels_of(session.backend, X, centers))
+            )
 
     def transform(self, X: Any) -> Any:
         """The distance of each row to each center.
@@ -137,15 +139,15 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self, backend: Backend, X: Array, weights: Floats, centers: Array
     ) -> tuple[np.ndarray[Any, Any], float]:
         """Labels and inertia: one computation for ``labels_``, ``predict`` and ``score``."""
-        labels = label_rows(backend, X, centers)
+        labels = labels_of(backend, X, centers)
         on_device = sent_weights(backend, weights, X.dtype)
-        inertia = sum_inertia(backend, X, on_device, centers, labels)
+        inertia = float(inertia_of(backend, X, on_device, centers, labels))
         if not np.isfinite(inertia):
             raise DivergenceError(
                 f"squared distances overflow {X.dtype}; scale X (for example with "
                 "sklearn.preprocessing.StandardScaler)"
             )
-        return labels, inertia
+        return backend.to_numpy(labels), inertia
 
     def _together(self, session: Session, X: Any) -> tuple[Array, Array]:
         """Rows and centers on the backend, in one dtype."""

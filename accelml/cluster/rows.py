@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar
-
-import numpy as np
+from typing import NamedTuple, TypeVar
 
 from accelml._typing import Array
 from accelml.backend import Backend
@@ -132,9 +130,17 @@ def around(backend: Backend, X: Array, centers: Array) -> tuple[Array, Array]:
 
 @kernel
 def labels_of(backend: Backend, X: Array, centers: Array) -> Array:
-    """The nearest center of each row, wherever the rows lie; int32 of shape (m,)."""
-    X, centers = around(backend, X, centers)
-    return nearest(backend, X, squared_norms(backend.xp, X), centers)
+    """The nearest center of each row, wherever the rows lie; int32 of shape (n,)."""
+    xp = backend.xp
+    origin = column_means(backend, centers)
+    centers = centers - origin
+
+    def find(_: tuple[()], block: Block) -> tuple[tuple[()], Array]:
+        return (), nearest(backend, block.X, squared_norms(xp, block.X), centers)
+
+    nothing = xp.zeros_like(X[:, 0])
+    points = Points(X, origin, nothing, nothing)
+    return scan_blocks(backend, points, None, centers.shape[0], find, ())[1]
 
 
 @kernel
@@ -149,31 +155,20 @@ def distances_to(backend: Backend, X: Array, centers: Array) -> Array:
 def inertia_of(backend: Backend, X: Array, weights: Array, centers: Array, labels: Array) -> Array:
     """Σ w |x − c|² of the rows and the centers of their labels, of shape (), in float64."""
     xp = backend.xp
-    return xp.sum(xp.astype(weights, xp.float64) * between(xp, X, centers, labels))
+    origin = xp.zeros_like(centers[0, ...])
+
+    def measure(total: Array, block: Block) -> tuple[Array, Array]:
+        distances = between(xp, block.X, centers, block.labels)
+        return total + xp.sum(xp.astype(block.weights, xp.float64) * distances), block.weights
+
+    points = Points(X, origin, weights, weights)
+    nothing = xp.zeros((), dtype=xp.float64)
+    return scan_blocks(backend, points, labels, 0, measure, nothing)[0]
 
 
 def slices(n: int, size: int) -> Iterator[slice]:
     """Consecutive slices of ``size`` rows; the last may be shorter."""
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
-
-
-def label_rows(backend: Backend, X: Array, centers: Array) -> np.ndarray[Any, Any]:
-    """The labels of all rows, block by block, on the host."""
-    labels = np.empty(X.shape[0], dtype=np.int32)
-    for rows in slices(X.shape[0], block_size(X.shape, centers.shape[0])):
-        labels[rows] = backend.to_numpy(labels_of(backend, X[rows, :], centers))
-    return labels
-
-
-def sum_inertia(
-    backend: Backend, X: Array, weights: Array, centers: Array, labels: np.ndarray[Any, Any]
-) -> float:
-    """The inertia of all rows, block by block."""
-    total = 0.0
-    for rows in slices(X.shape[0], block_size(X.shape, centers.shape[0])):
-        on_device = backend.asarray(labels[rows])
-        total += float(inertia_of(backend, X[rows, :], weights[rows], centers, on_device))
-    return total
 
 
 def measure_rows(backend: Backend, X: Array, centers: Array) -> Array:

@@ -38,6 +38,7 @@ class NumbaBackend(NumpyBackend):
         import accelml_numba.cluster
         import accelml_numba.linear_classifier
         import accelml_numba.linear_model
+        import accelml_numba.lloyd
         import accelml_numba.objectives
         import accelml_numba.optimize
         import accelml_numba.preprocessing

@@ -116,31 +116,96 @@ def add_products(X: Floats, first: int, W: Floats, out: Floats) -> None:
             out[r, j] += dot(X, first + r, W, j)
 
 
-@compiled
-def transpose(X: Floats, first: int, rows: int, out: Floats) -> None:
-    """The rows from ``first`` as columns."""
-    for r in range(rows):
-        for f in range(X.shape[1]):
-            out[f, r] = X[first + r, f]
+@compiled_sums
+def four_by_three(X: Floats, i: int, W: Floats, j: int) -> tuple[Any, ...]:
+    """Four rows of X from ``i`` times three of W from ``j``: twelve sums, three, and one of X."""
+    a0 = a1 = a2 = b0 = b1 = b2 = c0 = c1 = c2 = d0 = d1 = d2 = X.dtype.type(0)
+    for f in range(X.shape[1]):
+        u, v, w = W[j, f], W[j + 1, f], W[j + 2, f]
+        a, b, c, d = X[i, f], X[i + 1, f], X[i + 2, f], X[i + 3, f]
+        a0 += a * u
+        a1 += a * v
+        a2 += a * w
+        b0 += b * u
+        b1 += b * v
+        b2 += b * w
+        c0 += c * u
+        c1 += c * v
+        c2 += c * w
+        d0 += d * u
+        d1 += d * v
+        d2 += d * w
+    return a0, a1, a2, b0, b1, b2, c0, c1, c2, d0, d1, d2
 
 
 @compiled
-def add_short_products(W: Floats, columns: Floats, out: Floats) -> None:
-    """Add W Xᵀ, where X comes in columns: its rows are too short to be summed along.
+def products_along(W: Floats, X: Floats, starts: Floats, out: Floats) -> None:
+    """W Xᵀ plus a start for each row of W; these come in threes, the rows of X in fours."""
+    for r in range(0, X.shape[0], 4):
+        for j in range(0, W.shape[0], 3):
+            sums = four_by_three(X, r, W, j)
+            for q in range(4):
+                for p in range(3):
+                    out[j + p, r + q] = sums[3 * q + p] + starts[j + p]
 
-    Four features at a time, so that a sum is fetched and stored once for four products.
+
+@compiled_sums
+def two_by_five(X: Floats, origin: Floats, i: int, k: int, W: Floats, j: int) -> tuple[Any, ...]:
+    """Two rows of X less the origin times five of W, and |x|² of each."""
+    a0 = a1 = a2 = a3 = a4 = b0 = b1 = b2 = b3 = b4 = a = b = X.dtype.type(0)
+    for f in range(X.shape[1]):
+        x, y = X[i, f] - origin[f], X[k, f] - origin[f]
+        s, t, u, v, w = W[j, f], W[j + 1, f], W[j + 2, f], W[j + 3, f], W[j + 4, f]
+        a += x * x
+        b += y * y
+        a0 += x * s
+        a1 += x * t
+        a2 += x * u
+        a3 += x * v
+        a4 += x * w
+        b0 += y * s
+        b1 += y * t
+        b2 += y * u
+        b3 += y * v
+        b4 += y * w
+    return a0, a1, a2, a3, a4, b0, b1, b2, b3, b4, a, b
+
+
+@compiled
+def products_in_place(
+    W: Floats, X: Floats, origin: Floats, rows: Floats, starts: Floats, out: Floats, norms: Floats
+) -> None:
+    """The same for some rows of X less the origin, where they are; those of W come in fives.
+
+    With few of these, fetching the rows first would take as long as the products.
     """
-    vectors, features = W.shape
-    fours = features - features % 4
-    for j in range(vectors):
-        for f in range(0, fours, 4):
-            a, b, c, d = W[j, f], W[j, f + 1], W[j, f + 2], W[j, f + 3]
+    for r in range(0, len(rows), 2):
+        s = min(r + 1, len(rows) - 1)
+        for j in range(0, W.shape[0], 5):
+            sums = two_by_five(X, origin, rows[r], rows[s], W, j)
+            for p in range(5):
+                out[j + p, r] = sums[p] + starts[j + p]
+                out[j + p, s] = sums[5 + p] + starts[j + p]
+            norms[r], norms[s] = sums[10], sums[11]
+
+
+@compiled
+def products_across(W: Floats, columns: Floats, starts: Floats, out: Floats) -> None:
+    """The same where X comes in columns, because its rows are too short to be summed along.
+
+    Four rows of W and four features at a time, in each of which there are as many as that.
+    """
+    for j in range(0, W.shape[0], 4):
+        for q in range(4):
+            out[j + q] = starts[j + q]
+        for f in range(0, W.shape[1], 4):
+            a0, a1, a2, a3 = W[j, f], W[j, f + 1], W[j, f + 2], W[j, f + 3]
+            b0, b1, b2, b3 = W[j + 1, f], W[j + 1, f + 1], W[j + 1, f + 2], W[j + 1, f + 3]
+            c0, c1, c2, c3 = W[j + 2, f], W[j + 2, f + 1], W[j + 2, f + 2], W[j + 2, f + 3]
+            d0, d1, d2, d3 = W[j + 3, f], W[j + 3, f + 1], W[j + 3, f + 2], W[j + 3, f + 3]
             for r in range(columns.shape[1]):
-                out[j, r] += (
-                    a * columns[f, r] + b * columns[f + 1, r]
-                    + c * columns[f + 2, r] + d * columns[f + 3, r]
-                )  # fmt: skip
-        for f in range(fours, features):
-            a = W[j, f]
-            for r in range(columns.shape[1]):
-                out[j, r] += a * columns[f, r]
+                t, u, v, w = columns[f, r], columns[f + 1, r], columns[f + 2, r], columns[f + 3, r]
+                out[j, r] += a0 * t + a1 * u + a2 * v + a3 * w
+                out[j + 1, r] += b0 * t + b1 * u + b2 * v + b3 * w
+                out[j + 2, r] += c0 * t + c1 * u + c2 * v + c3 * w
+                out[j + 3, r] += d0 * t + d1 * u + d2 * v + d3 * w

@@ -30,9 +30,9 @@ Floats = np.ndarray[Any, Any]
 # Elements of a block's temporaries, so that they stay in the cache.
 CACHED = 2**18
 # Sums are kept up by the rows that change, and made anew after so many iterations.
-REFRESH = 16
+REFRESH = 32
 # One part in so many rows may change before it is cheaper to sum all rows anew.
-FEW = 4
+FEW = 3
 # Rows are shared out in so many parts, however many threads there are.
 PARTS = 16
 # More than what rounding adds to a slack in one subtraction.
@@ -46,8 +46,10 @@ class Kept:
     labels: Floats  # (n,) int32
     slack: Floats  # (n,) float32, how much nearer than all others its own center is to a row
     loss: Floats  # (k,) float32, what its center's last move takes off a row's slack
+    drift: Floats  # (k,) float64, how far its center has moved in all
     sums: ClusterSums
     iterations: int = 0
+    bounds: Floats | None = None  # (n, k) float32, what a search may keep of each distance
 
 
 class Changes(NamedTuple):
@@ -91,7 +93,9 @@ def iterate(
         if not (sums.weight > 0).all():
             sums = repair(backend, points, state.centers, kept.labels, sums)
         centers = update(np, sums, state.centers)
-        kept.loss = losses(state.centers, centers)
+        moves = moves_of(state.centers, centers)
+        kept.loss = losses(moves)
+        kept.drift += moves
         kept.iterations += 1
         state = moved(np, state, centers, kept.labels, np.asarray(is_same), tol)
         state = state._replace(kept=kept)
@@ -102,13 +106,18 @@ def begin(n: int, shape: tuple[int, ...]) -> Kept:
     """Nothing is known of any row."""
     labels, slack = np.full(n, -1, np.int32), np.full(n, -1, np.float32)
     nothing = ClusterSums(np.zeros(shape), np.zeros(shape[0]))
-    return Kept(labels, slack, np.zeros(shape[0], np.float32), nothing)
+    return Kept(labels, slack, np.zeros(shape[0], np.float32), np.zeros(shape[0]), nothing)
 
 
-def losses(before: Floats, after: Floats) -> Floats:
-    """What a move of the centers takes off the slack of each cluster's rows, rounded up."""
+def moves_of(before: Floats, after: Floats) -> Floats:
+    """How far each center has moved."""
     gap = after.astype(np.float64) - before
-    moves = np.sqrt(np.einsum("ij,ij->i", gap, gap))
+    moves: Floats = np.sqrt(np.einsum("ij,ij->i", gap, gap))
+    return moves
+
+
+def losses(moves: Floats) -> Floats:
+    """What the moves of the centers take off the slack of each cluster's rows, rounded up."""
     others = np.full(len(moves), moves.max())
     first = moves.argmax()
     others[first] = max(np.delete(moves, first), default=0.0)
@@ -252,12 +261,13 @@ def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Ar
 
 @labels_of.register("numpy")
 def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
-    return label(backend, X, centers, assign_by_products)
-
-
-def label(backend: Backend, X: Floats, centers: Floats, assign: Assign) -> Floats:
-    """The labels of rows wherever they lie, as an iteration finds them."""
     origin = column_means(backend, centers)
+    return label(backend, X, origin, centers - origin, assign_by_products)
+
+
+def label(backend: Backend, X: Floats, origin: Floats, centers: Floats, assign: Assign) -> Floats:
+    """The labels of rows as the first iteration finds them."""
     kept = begin(len(X), centers.shape)
-    assign(backend, Points(X, origin, X[:0, 0], X[:0, 0]), centers - origin, kept)
+    kept.bounds = np.empty((0, len(centers)), np.float32)
+    assign(backend, Points(X, origin, X[:0, 0], X[:0, 0]), centers, kept)
     return kept.labels

@@ -1,0 +1,244 @@
+"""Lloyd's loop with compiled searches: blocks of the rows that may have another nearest center."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from accelml._typing import Array
+from accelml.backend import Backend
+from accelml.cluster.distances import doubt, nearest, tie_margin
+from accelml.cluster.lloyd import State, lloyd
+from accelml.cluster.rows import Points, column_means, labels_of
+from accelml_numba.compilation import compiled, compiled_sums
+from accelml_numba.elkan import are_worth_bounds, assign_bounded, compare
+from accelml_numba.products import products_across, products_along, products_in_place
+from accelml_numba.threads import in_parts
+from accelml_numpy.lloyd import FEW, SHRINK, Changes, Kept, iterate, joined, label
+
+Floats = np.ndarray[Any, Any]
+
+# Columns from which on a product is summed along a row.
+LONG = 64
+# What products are made by: rows in columns; long rows, fetched; long rows where they are.
+SHORT, TILED, FEW_CENTERS = 0, 1, 2
+# Rows that are searched for at a time, long and short ones; distances stay in the first cache.
+FEW_ROWS, MANY_ROWS = 32, 128
+
+
+class Search(NamedTuple):
+    """What the nearest centers are found by."""
+
+    origin: Floats  # (d,)
+    centers: Floats  # (k, d)
+    factors: Floats  # −2 C, filled up with zeros to whole tiles
+    starts: Floats  # |c|², filled up with infinity
+    largest: Any  # max |c|²
+    shape: int
+    doubt: Any
+    margin: float
+    loss: Floats  # (k,)
+
+
+def prepared(X: Floats, origin: Floats, centers: Floats, loss: Floats) -> Search:
+    """What all rows of X share."""
+    k, d = centers.shape
+    shape = SHORT if d < LONG else FEW_CENTERS if k <= 15 else TILED
+    rows, columns = -(-k // (4, 3, 5)[shape]) * (4, 3, 5)[shape], d if shape else -(-d // 4) * 4
+    factors, starts = np.zeros((rows, columns), X.dtype), np.full(rows, np.inf, X.dtype)
+    factors[:k, :d] = -2 * centers
+    starts[:k] = np.einsum("ij,ij->i", centers, centers)
+    return Search(
+        np.ascontiguousarray(origin), np.ascontiguousarray(centers), factors, starts,
+        starts[:k].max(), shape, X.dtype.type(doubt(np, X)),
+        float(tie_margin(np, X, np.float64(1), np.float64(1))), loss,
+    )  # fmt: skip
+
+
+@compiled_sums
+def fetch_rows(X: Floats, origin: Floats, rows: Floats, near: Floats, norms: Floats) -> None:
+    """Some rows less the origin, and |x|²."""
+    for r in range(len(rows)):
+        i = rows[r]
+        total = X.dtype.type(0)
+        for f in range(X.shape[1]):
+            x = X[i, f] - origin[f]
+            near[r, f] = x
+            total += x * x
+        norms[r] = total
+
+
+@compiled
+def fetch_columns(X: Floats, origin: Floats, rows: Floats, near: Floats, norms: Floats) -> None:
+    """Some rows less the origin as columns, and |x|²."""
+    for r in range(len(rows)):
+        i = rows[r]
+        for f in range(X.shape[1]):
+            near[f, r] = X[i, f] - origin[f]
+    norms[:] = 0
+    for f in range(X.shape[1]):
+        for r in range(len(norms)):
+            norms[r] += near[f, r] * near[f, r]
+
+
+@compiled
+def two_lowest(distances: Floats, best: Floats, second: Floats, label: Floats) -> None:
+    """The lowest of each column, and where it is, and the next."""
+    best[:] = np.inf
+    second[:] = np.inf
+    label[:] = 0
+    for j in range(len(distances)):
+        for r in range(len(best)):
+            distance = distances[j, r]
+            is_less = distance < best[r]
+            second[r] = min(second[r], best[r] if is_less else distance)
+            best[r] = distance if is_less else best[r]
+            label[r] = np.int32(j) if is_less else label[r]
+
+
+@compiled
+def assign(
+    X: Floats, origin: Floats, centers: Floats, factors: Floats, starts: Floats, largest: float,
+    shape: int, doubt: float, margin: float, loss: Floats, start: int, stop: int,
+    labels: Floats, slack: Floats, bounds: Floats, rows: Floats, before: Floats,
+) -> int:  # fmt: skip
+    """Bring labels and slack of some rows up to date, and return how many labels have changed.
+
+    Which they are, and what they were, goes to ``rows`` and ``before`` as far as there is room;
+    ``bounds`` becomes lower bounds of the distances, unless it is empty.
+    """
+    k, d = factors.shape
+    size = MANY_ROWS if shape == SHORT else FEW_ROWS
+    distances = np.zeros((k, size), X.dtype)
+    near = np.zeros((d, size) if shape == SHORT else (size, d), X.dtype)
+    norms, best = np.zeros(size, X.dtype), np.zeros(size, X.dtype)
+    second, label = np.zeros(size, X.dtype), np.zeros(size, np.int32)
+    active = np.zeros(size, np.int32)
+    count, held = 0, 0
+    for i in range(start, stop):
+        slack[i] = (slack[i] - loss[labels[i]]) * SHRINK
+        if slack[i] <= 0:
+            active[held] = i
+            held += 1
+        if held < size and i < stop - 1:
+            continue
+        if shape == FEW_CENTERS:
+            products_in_place(factors, X, origin, active[:held], starts, distances, norms)
+        elif shape == TILED:
+            fetch_rows(X, origin, active[:held], near, norms)
+            products_along(factors, near[: (held + 3) // 4 * 4], starts, distances)
+        else:
+            fetch_columns(X, origin, active[:held], near, norms)
+            products_across(factors, near, starts, distances)
+        two_lowest(distances, best, second, label)
+        for r in range(held):
+            row, scale = active[r], norms[r] + largest
+            error = doubt * scale
+            new, left = label[r], X.dtype.type(0)
+            if second[r] <= best[r] + error:
+                limit = best[r] + error
+                new = compare(X, origin, centers, row, distances[:, r], limit, scale, margin)
+            else:
+                left = np.sqrt(max(second[r] + norms[r] - error, 0))
+                left -= np.sqrt(max(best[r] + norms[r], 0) + error) + doubt * np.sqrt(scale)
+            slack[row] = left
+            if len(bounds):
+                for j in range(len(centers)):
+                    bounds[row, j] = np.sqrt(max(distances[j, r] + norms[r] - error, 0))
+            if new != labels[row]:
+                if count < len(rows):
+                    rows[count] = row
+                    before[count] = labels[row]
+                labels[row] = new
+                count += 1
+        held = 0
+    return count
+
+
+def assign_in_blocks(
+    backend: Backend, points: Points, centers: Floats, kept: Kept
+) -> Changes | None:
+    """All rows, shared out among threads."""
+    X = points.X
+    search = prepared(X, points.origin, centers, kept.loss)
+    is_first = kept.bounds is None
+    size = len(X) if are_worth_bounds(X, centers) else 0
+    bounds = np.empty((size, len(centers)), np.float32) if kept.bounds is None else kept.bounds
+    kept.bounds = bounds
+    drift = kept.drift.astype(np.float32)
+
+    def part(start: int, stop: int) -> Changes | None:
+        rows, before = np.empty((2, (stop - start) // FEW + 1), np.int32)
+        to = kept.labels, kept.slack, bounds, rows, before
+        if is_first or not len(bounds):
+            count = assign(X, *search, start, stop, *to)
+        else:
+            count = assign_bounded(X, *search, drift, start, stop, *to)
+        return Changes(rows[:count], before[:count]) if count <= len(rows) else None
+
+    return joined(in_parts(part, len(X), float(X.size) * len(centers)))
+
+
+@compiled
+def add_rows(
+    X: Floats, origin: Floats, weights: Floats, step: int, labels: Floats, start: int, stop: int,
+    total: Floats,
+) -> None:  # fmt: skip
+    """Add rows to their clusters; ``step`` is 0 where all weigh the same."""
+    for i in range(start, stop):
+        weight, label = np.float64(weights[i * step]), labels[i]
+        for f in range(X.shape[1]):
+            total[label, f] += weight * (X[i, f] - origin[f])
+
+
+@compiled
+def move_rows(
+    X: Floats, origin: Floats, weights: Floats, step: int, labels: Floats, rows: Floats,
+    before: Floats, start: int, stop: int, total: Floats,
+) -> None:  # fmt: skip
+    """Move rows that have changed from one cluster to another."""
+    for r in range(start, stop):
+        i, old = rows[r], before[r]
+        weight, new = np.float64(weights[i * step]), labels[i]
+        for f in range(X.shape[1]):
+            total[new, f] += weight * (X[i, f] - origin[f])
+        for f in range(X.shape[1]):
+            total[old, f] -= weight * (X[i, f] - origin[f])
+
+
+def add_in_parts(points: Points, kept: Kept, changes: Changes | None) -> None:
+    """Each part has totals of its own, which are added up in their order."""
+    X, total = points.X, kept.sums.total
+    step = int(points.weights.strides != (0,))
+    weights = np.ascontiguousarray(points.weights if step else points.weights[:1])
+    shared = X, np.ascontiguousarray(points.origin), weights, step, kept.labels
+    count = len(X) if changes is None else len(changes.rows)
+
+    def part(start: int, stop: int) -> Floats:
+        here: Floats = np.zeros_like(total)
+        if changes is None:
+            add_rows(*shared, start, stop, here)
+        else:
+            move_rows(*shared, *changes, start, stop, here)
+        return here
+
+    most: int = max(1, min(8, count // (8 * len(total))))
+    for here in in_parts(part, count, 2.0 * count * X.shape[1], most):
+        total[:] += here
+
+
+@lloyd.register("numba")
+def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Array) -> State:
+    return iterate(backend, points, state, tol, limit, assign_in_blocks, add_in_parts)
+
+
+@labels_of.register("numba")
+def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
+    origin = column_means(backend, centers)
+    return label(backend, X, origin, centers - origin, assign_in_blocks)
+
+
+@nearest.register("numba")
+def _nearest(backend: Backend, X: Array, norms: Array, centers: Array) -> Array:
+    return label(backend, X, np.zeros_like(centers[0]), centers, assign_in_blocks)
