@@ -110,6 +110,9 @@ CASES: dict[str, tuple[Timed, ...]] = {
     "accelml.objectives.multilayer_perceptron.dense": LAYERS,
     "accelml.objectives.multilayer_perceptron.dense_backward": LAYERS_BACK,
     "accelml.objectives.multilayer_perceptron.squared_error": SCORES,
+    "accelml.objectives.products.transposed_times": tuple(
+        Timed(f"{case.label}, one column", case.rows, case.features) for case in REGRESSIONS
+    ),
     "accelml.objectives.squared_error.statistics": REGRESSIONS,
     "accelml.optimize.adam.adam_step": NETWORKS,
     "accelml.optimize.sgd.sgd_step": NETWORKS,

@@ -128,6 +128,10 @@ def residuals(rng: Generator, n: int, d: int, k: int) -> tuple[Any, ...]:
     return linear_of(rng, d, k), *rows, center
 
 
+def scores_back(rng: Generator, n: int, d: int, k: int) -> tuple[Any, ...]:
+    return rows_of(rng, n, d), rng.standard_normal((n, k))
+
+
 def cross_entropy(rng: Generator, n: int, d: int, k: int) -> tuple[Any, ...]:
     labels = rng.integers(0, k, n).astype(np.int32)
     return 3 * rng.standard_normal((n, k)), labels, weights_of(rng, n)
@@ -317,6 +321,7 @@ ARGUMENTS = {
         dense_backward, ACTIVATION
     ),
     "accelml.objectives.multilayer_perceptron.squared_error": Arguments(numbers),
+    "accelml.objectives.products.transposed_times": Arguments(scores_back),
     "accelml.objectives.squared_error.statistics": Arguments(residuals),
     "accelml.optimize.adam.adam_step": Arguments(adam, each("steps", 0, 41)),
     "accelml.optimize.sgd.sgd_step": Arguments(sgd, each("nesterov", False, True)),

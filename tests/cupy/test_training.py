@@ -106,7 +106,7 @@ def test_the_common_cases(emulate, reference):
         cases.assert_trees_equal(actual, expected, rtol, rtol)
         is_replayed = any(launch.startswith("next_batch") for launch in backend.launches)
         in_order = arguments[3].X.flags.c_contiguous
-        assert is_replayed == (label.startswith("batches") and in_order), label
+        assert is_replayed == (label.startswith(("batches", "wide")) and in_order), label
 
 
 sizes = st.one_of(st.sampled_from([1, 31, 32, 33, 65]), st.integers(1, 12))
