@@ -54,6 +54,7 @@ class JaxBackend(Backend):
 
         self.jax = jax
         self.xp = jax.numpy
+        import accelml_jax.cluster
         import accelml_jax.linear_model
         import accelml_jax.preprocessing
         import accelml_jax.products  # noqa: F401  (all register their overrides)

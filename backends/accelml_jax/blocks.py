@@ -30,3 +30,50 @@ def sum_blocks(
     starts = backend.xp.arange(rest, n, rows)
     running: Backend = backend
     return running.scan(step, total, (starts,))[0]
+
+
+def map_blocks(
+    backend: Any, of_block: Callable[..., Array], out: Array, size: int, *columns: Array
+) -> Array:
+    """``out`` with ``of_block`` of each block of rows of the columns; the last two may overlap."""
+    n = out.shape[0]
+    size = min(size, n)
+    lax = backend.jax.lax
+
+    def step(out: Array, starts: tuple[Array]) -> tuple[Array, Array]:
+        (start,) = starts
+        parts = (lax.dynamic_slice_in_dim(column, start, size) for column in columns)
+        return lax.dynamic_update_slice_in_dim(out, of_block(*parts), start, 0), start
+
+    starts = backend.xp.minimum(backend.xp.arange(0, n, size), n - size)
+    running: Backend = backend
+    return running.scan(step, out, (starts,))[0]
+
+
+def visit_rows(
+    backend: Any, step: Callable[[Tree, Array], Tree], carry: Tree, chosen: Array, size: int
+) -> Tree:
+    """``carry = step(carry, rows)`` for the numbers of the rows chosen, ``size`` at a time.
+
+    What is left over in the last of them is n, which is no row.
+    """
+    xp, lax = backend.xp, backend.jax.lax
+    n = chosen.shape[0]
+    size = min(size, n)
+    count = xp.sum(chosen, dtype=xp.int32)
+
+    def visit(carry: Tree) -> Tree:
+        place = xp.where(chosen, xp.cumsum(chosen, dtype=xp.int32) - 1, n + size)
+        rows = xp.full((n + size,), n, xp.int32)
+        rows = rows.at[place].set(xp.arange(n, dtype=xp.int32), mode="drop")
+
+        def proceed(state: tuple[Array, Tree]) -> Array:
+            return state[0] < count
+
+        def advance(state: tuple[Array, Tree]) -> tuple[Array, Tree]:
+            start, carry = state
+            return start + size, step(carry, lax.dynamic_slice_in_dim(rows, start, size))
+
+        return lax.while_loop(proceed, advance, (xp.zeros((), xp.int32), carry))[1]
+
+    return lax.cond(count > 0, visit, lambda carry: carry, carry)
