@@ -16,8 +16,11 @@ from accelml.cluster.lloyd import ClusterSums, State, lloyd, moved, repair, upda
 from accelml.cluster.rows import Points, column_means, labels_of
 from accelml_jax.blocks import map_blocks, visit_rows
 
-# Entries of a block of rows and of its distances, and of the rows of a chunk in float64.
-BLOCK, CHUNK = 2**20, 2**19
+# Entries of a block of rows and of its distances, which stay in the cache unless rows are long,
+# and of the rows of a chunk in float64.
+BLOCK, CHUNK = 2**18, 2**19
+# Rows that a product is worth sharing out for.
+LEAST = 2048
 # Rows that are compared directly at a time.
 FEW = 32
 
@@ -58,7 +61,7 @@ def label(backend: Backend, X: Array, origin: Array, centers: Array) -> Array:
         return nearest(backend, X, squared_norms(xp, X), centers)
 
     out = xp.zeros(X.shape[:1], dtype=xp.int32)
-    return map_blocks(backend, of_block, out, max(1, BLOCK // sum(centers.shape)), X)
+    return map_blocks(backend, of_block, out, max(LEAST, BLOCK // sum(centers.shape)), X)
 
 
 @labels_of.register("jax")
