@@ -79,7 +79,9 @@ class JaxBackend(Backend):
         return device_name(min(x.devices(), key=lambda device: device.id))
 
     def compile(self, function: F, static: tuple[str, ...] = ()) -> F:
-        """``jax.jit``, once for each function."""
+        """``jax.jit``, once for each function; not where its parts are compiled by themselves."""
+        if getattr(function, "is_in_parts", False):
+            return function
         key = (function, static)
         if key not in self._compiled:
             self._compiled[key] = self.jax.jit(function, static_argnames=static)

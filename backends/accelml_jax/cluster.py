@@ -13,7 +13,7 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.distances import doubt, nearest, squared_norms
 from accelml.cluster.lloyd import ClusterSums, State, lloyd, moved, repair, update
-from accelml.cluster.rows import Points, column_means, labels_of
+from accelml.cluster.rows import Centered, Points, centered, column_means, labels_of
 from accelml_jax.blocks import map_blocks, visit_rows
 
 # Entries of a block of rows and of its distances, which stay in the cache unless rows are long,
@@ -62,6 +62,34 @@ def label(backend: Backend, X: Array, origin: Array, centers: Array) -> Array:
 
     out = xp.zeros(X.shape[:1], dtype=xp.int32)
     return map_blocks(backend, of_block, out, max(LEAST, BLOCK // sum(centers.shape)), X)
+
+
+def measure(backend: Backend, X: Array) -> tuple[Array, Array, Array]:
+    """The origin, |x − origin|² of each row, and the mean variance of the features."""
+    xp = backend.xp
+    n, d = X.shape
+    mean = xp.sum(X, axis=0, dtype=xp.float64) / n
+    origin = mean.astype(X.dtype)
+
+    def of_block(X: Array) -> Array:
+        return squared_norms(xp, X - origin)
+
+    norms = map_blocks(backend, of_block, xp.zeros_like(X[:, 0]), max(LEAST, BLOCK // d), X)
+    residue = mean - origin
+    variance = (xp.sum(norms, dtype=xp.float64) / n - xp.sum(residue * residue)) / d
+    return origin, norms, variance
+
+
+@centered.register("jax")
+def _centered(backend: Backend, X: Array, weights: Array) -> Centered:
+    """Compiled in parts, because what a compiled function returns of its arguments is a copy."""
+    if not is_on_cpu(backend):
+        return backend.compile(centered.generic, centered.static)(backend, X, weights)
+    origin, norms, variance = backend.compile(measure, ("backend",))(backend, X)
+    return Centered(Points(X, origin, norms, weights), variance)
+
+
+_centered.is_in_parts = True  # type: ignore[attr-defined]
 
 
 @labels_of.register("jax")
