@@ -125,7 +125,7 @@ class JaxBackend(Backend):
 
     def synchronize(self) -> None:
         """Wait for every array that somebody holds: on a CPU, programs need not end in order."""
-        for array in self.jax.live_arrays(self.jax_device.platform):
+        for array in self.jax.live_arrays(self.jax_device.platform):  # type: ignore[no-untyped-call]
             if self.jax_device in array.devices() and not array.is_deleted():
                 array.block_until_ready()
 

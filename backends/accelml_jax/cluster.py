@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.distances import doubt, nearest, squared_norms
@@ -124,18 +126,10 @@ def keep_up(backend: Any, points: Points, total: Array, before: Array, labels: A
     return kept
 
 
-@lloyd.register("jax")
-def _lloyd(backend: Any, points: Points, state: State, tol: Array, limit: Array) -> State:
-    """Totals are kept up from one iteration to the next, by the rows that change."""
-    if not is_on_cpu(backend):
-        return lloyd.generic(backend, points, state, tol, limit)
+def iterate(backend: Any, points: Points, state: State, tol: Array, limit: Array) -> State:
+    """Lloyd's loop, with totals in ``state.kept``."""
     xp = backend.xp
     k = state.centers.shape[0]
-    total = state.kept
-    if isinstance(total, tuple):  # nothing is kept yet, and mostly no row has a label
-        nothing = xp.zeros(state.centers.shape, dtype=xp.float64)
-        nowhere = xp.full_like(state.labels, -1)
-        total = keep_up(backend, points, nothing, nowhere, state.labels)
 
     def step(state: State) -> State:
         labels = label(backend, points.X, points.origin, state.centers)
@@ -156,5 +150,27 @@ def _lloyd(backend: Any, points: Points, state: State, tol: Array, limit: Array)
     def done(state: State) -> Array:
         return state.converged
 
-    ended: State = backend.while_loop(step, done, state._replace(kept=total), limit)
+    ended: State = backend.while_loop(step, done, state, limit)
     return ended
+
+
+@lloyd.register("jax")
+def _lloyd(backend: Any, points: Points, state: State, tol: Array, limit: Array) -> State:
+    """Totals are kept up from one call to the next, by the rows that change.
+
+    Not one program with their start, which only the first call has: that would compile twice.
+    """
+    if not is_on_cpu(backend):
+        return backend.compile(lloyd.generic, lloyd.static)(backend, points, state, tol, limit)  # type: ignore[no-any-return]
+    if isinstance(state.kept, tuple):
+        total = backend.asarray(np.zeros(state.centers.shape))
+        if (np.asarray(state.labels) >= 0).any():
+            nowhere = backend.asarray(np.full(state.labels.shape, -1, np.int32))
+            sum_up = backend.compile(keep_up, ("backend",))
+            total = sum_up(backend, points, total, nowhere, state.labels)
+        state = state._replace(kept=total)
+    ended: State = backend.compile(iterate, ("backend",))(backend, points, state, tol, limit)
+    return ended
+
+
+_lloyd.is_in_parts = True  # type: ignore[attr-defined]

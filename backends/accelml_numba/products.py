@@ -39,6 +39,21 @@ def prefetch(typing: Any, X: Any, i: Any, j: Any) -> Any:
     return types.void(X, types.intp, types.intp), generate
 
 
+@intrinsic
+def widest(typing: Any) -> Any:
+    """Let the function that this stands in use the widest vectors that the processor has.
+
+    LLVM halves those of AVX-512, which once slowed the clock down.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # llvmlite knows only attributes of one word.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
 @compiled
 def prefetch_rows(X: Floats, first: int, last: int) -> None:
     """Ask for some rows, which may lie past the end."""
@@ -152,6 +167,7 @@ def products_along(W: Floats, X: Floats, starts: Floats, out: Floats) -> None:
 @compiled_sums
 def two_by_five(X: Floats, origin: Floats, i: int, k: int, W: Floats, j: int) -> tuple[Any, ...]:
     """Two rows of X less the origin times five of W, and |x|² of each."""
+    widest()
     a0 = a1 = a2 = a3 = a4 = b0 = b1 = b2 = b3 = b4 = a = b = X.dtype.type(0)
     for f in range(X.shape[1]):
         x, y = X[i, f] - origin[f], X[k, f] - origin[f]
@@ -181,6 +197,8 @@ def products_in_place(
     """
     for r in range(0, len(rows), 2):
         s = min(r + 1, len(rows) - 1)
+        for q in range(r + 2, min(r + 4, len(rows))):
+            prefetch_rows(X, rows[q], rows[q] + 1)
         for j in range(0, W.shape[0], 5):
             sums = two_by_five(X, origin, rows[r], rows[s], W, j)
             for p in range(5):
