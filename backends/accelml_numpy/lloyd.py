@@ -23,7 +23,7 @@ from accelml.backend import Backend
 from accelml.cluster.distances import doubt, nearest
 from accelml.cluster.lloyd import ClusterSums, State, lloyd, moved, repair, update
 from accelml.cluster.rows import Points, column_means, labels_of, slices
-from accelml_numpy.threads import side_by_side
+from accelml_numpy.threads import SMALL, side_by_side
 
 Floats = np.ndarray[Any, Any]
 
@@ -250,7 +250,7 @@ def add_by_products(points: Points, kept: Kept, changes: Changes | None) -> None
             total += csc_array((weights.ravel(), labels.ravel(), ends), shape=(k, len(X))) @ X
         return total
 
-    for part in side_by_side(add_part, slices(n, max(8 * k, -(-n // 4)))):
+    for part in side_by_side(add_part, slices(n, max(8 * k, SMALL // d, -(-n // 4)))):
         kept.sums.total[:] += part
 
 
