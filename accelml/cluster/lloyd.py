@@ -200,7 +200,7 @@ def run(
     chunk = 1 if inspect is not None else max(1, min(10, int(PATIENCE / work)))
     state = State(
         centers,
-        backend.asarray(-xp.ones(points.X.shape[:1], dtype=xp.int32)),
+        xp.broadcast_to(backend.asarray(-1, xp.int32), points.X.shape[:1]),
         backend.asarray(xp.zeros((), dtype=xp.float64)),
         backend.asarray(xp.zeros((), dtype=xp.bool)),
         backend.asarray(xp.zeros((), dtype=xp.int32)),

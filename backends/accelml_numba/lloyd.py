@@ -175,7 +175,9 @@ def assign_in_blocks(
             count = assign(X, *search, start, stop, *to)
         else:
             count = assign_bounded(X, *search, drift, start, stop, *to)
-        return Changes(rows[:count], before[:count]) if count <= len(rows) else None
+        if count > len(rows):
+            return None
+        return Changes(rows[:count].copy(), before[:count].copy())  # not a view of all the room
 
     return joined(in_parts(part, len(X), float(X.size) * len(centers)))
 
