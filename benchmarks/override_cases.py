@@ -113,7 +113,10 @@ CASES: dict[str, tuple[Timed, ...]] = {
     "accelml.objectives.products.transposed_times": tuple(
         Timed(f"{case.label}, one column", case.rows, case.features) for case in REGRESSIONS
     ),
-    "accelml.objectives.squared_error.statistics": REGRESSIONS,
+    "accelml.objectives.squared_error.statistics": (
+        *REGRESSIONS,
+        Timed("1,000,000 × 100: more than a cache holds", 1_000_000, 100),
+    ),
     "accelml.optimize.adam.adam_step": NETWORKS,
     "accelml.optimize.sgd.sgd_step": NETWORKS,
     "accelml.preprocessing.moments.statistics": tables(),

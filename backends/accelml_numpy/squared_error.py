@@ -14,7 +14,7 @@ from accelml_numpy.threads import in_parts
 
 Floats = np.ndarray[Any, Any]
 
-BLOCK_BYTES = 2**20
+BLOCK_BYTES = 2**21
 
 
 @statistics.register("numpy")
