@@ -138,5 +138,5 @@ def test_override(benchmark: Any, override: Override, case: Timed) -> None:
         return  # --benchmark-disable: it ran, and that is all
     taken["override"] = [sample / times["override"] for sample in benchmark.stats.stats.data]
     benchmark.extra_info.update(
-        backend=override.backend, kernel=override.kernel, case=case.label, seconds=taken
+        backend=override.backend, kernel=override.kernel, case=case.label, warm=WARM, seconds=taken
     )

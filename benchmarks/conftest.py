@@ -102,7 +102,7 @@ def pytest_terminal_summary(terminalreporter, config):
     from accelml.bench.table import terminal_table
 
     for race in arena.report.workloads:
-        Console(highlight=False, emoji=False).print(terminal_table(race, arena.report.limits))
+        Console(highlight=False, emoji=False).print(terminal_table(race))
 
 
 def failure_of(row) -> str:

@@ -112,6 +112,9 @@ ratios within a round, with the lowest and the highest.
 body calls other kernels that have overrides too. The ratio before it is to the generic body with no
 override anywhere.
 
+A fit calls a kernel many times over, so each body is called four times before it is timed: bodies
+find rows in the caches as the other one left them, and on some cases that alone changes the order.
+
 This page is written by `python -m benchmarks.overrides`, from
 [the measurements](../benchmarks/results/overrides-2-cores.json) of
 `python -m pytest benchmarks/bench_overrides.py`.

@@ -128,7 +128,7 @@ class Report:
         rows = evaluate(rows, judge, self.limits)
         race = {
             "name": name, "title": title, "data": data, "measure": judge.measure,
-            "slack": judge.slack, "target": judge.target, "rows": rows,
+            "slack": judge.slack, "target": judge.target, "limits": self.limits, "rows": rows,
         }  # fmt: skip
         self.content["workloads"] = [w for w in self.workloads if w["name"] != name] + [race]
 

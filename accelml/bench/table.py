@@ -31,14 +31,17 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def caption(race: dict[str, Any], limits: dict[str, float]) -> str:
-    """What the columns mean here: the quality of the answers, the limit, the marks."""
+def caption(race: dict[str, Any]) -> str:
+    """What the columns mean here: the rounds, the limit, the quality of the answers, the marks."""
     rows = [row for row in race["rows"] if "seconds" in row]
     best = next((r for r in rows if r["kind"] == PEER and r["ratio"] == 1.0), None)
     words = [] if best is None else [f"speed: over {best['name']}."]
+    rounds = max((len(row["seconds"]) for row in rows), default=0)
+    words.append(f"rounds: {rounds}.")
     bounds = {row["bound"] for row in rows} - {None}
     if bounds:
-        at_most = {"GFLOP/s": limits.get("gflops"), "GB/s": limits.get("gbytes")}
+        limits = race["limits"]
+        at_most = {"GFLOP/s": limits["gflops"], "GB/s": limits["gbytes"]}
         words.append("limit: " + " or ".join(f"{at_most[b]:.0f} {b}" for b in sorted(bounds)) + ".")
     if race["measure"]:
         values = [row["quality"] for row in rows if row["equal"]]
@@ -52,7 +55,7 @@ def caption(race: dict[str, Any], limits: dict[str, float]) -> str:
     return " ".join(words)
 
 
-def terminal_table(race: dict[str, Any], limits: dict[str, float]) -> Table:
+def terminal_table(race: dict[str, Any]) -> Table:
     """A race for the terminal."""
     from rich.text import Text
 
@@ -67,7 +70,7 @@ def terminal_table(race: dict[str, Any], limits: dict[str, float]) -> Table:
     for row in ordered(race["rows"]):
         style = "bold" if row["kind"] == BACKEND else ""
         table.add_row(*(Text(cell, style=style) for cell in cells(row)))
-    table.caption = caption(race, limits)
+    table.caption = caption(race)
     table.caption_justify = "left"
     return table
 
@@ -78,10 +81,10 @@ def markdown(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in [headings, rule, *lines]) + "\n"
 
 
-def markdown_table(race: dict[str, Any], limits: dict[str, float]) -> str:
+def markdown_table(race: dict[str, Any]) -> str:
     """A race for the documentation."""
     lines = [cells(row) for row in ordered(race["rows"])]
-    return f"{markdown(HEADINGS, lines)}\n{caption(race, limits)}\n"
+    return f"{markdown(HEADINGS, lines)}\n{caption(race)}\n"
 
 
 def sizes_table(curve: dict[str, Any]) -> Table:

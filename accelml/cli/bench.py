@@ -62,7 +62,7 @@ def run_races(
     for workload in workloads:
         rows = run_race(workload, chosen[workload.name], rounds=rounds, say=complain)
         add_to(report, workload, rows)
-        show(terminal_table(report.workloads[-1], report.limits))
+        show(terminal_table(report.workloads[-1]))
         write(report, save)
 
 
