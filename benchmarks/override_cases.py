@@ -99,6 +99,10 @@ CASES: dict[str, tuple[Timed, ...]] = {
         Timed("1,411 × 101", 1_411, 101),
         Timed("3,921 × 785", 3_921, 785),
     ),
+    "accelml.linear_model.logistic_metric.scatter": (
+        *REGRESSIONS,
+        Timed("60,000 × 784, one row in 2", 60_000, 784, 1, {"step": 2}),
+    ),
     "accelml.neural_network.training.train_epoch": EPOCHS,
     "accelml.objectives.cross_entropy.logistic_cross_entropy": QUESTIONS,
     "accelml.objectives.cross_entropy.softmax_cross_entropy": SCORES,
@@ -118,6 +122,9 @@ CASES: dict[str, tuple[Timed, ...]] = {
         Timed("1,000,000 × 100", 1_000_000, 100),
     ),
     "accelml.optimize.adam.adam_step": NETWORKS,
+    "accelml.optimize.iterate.advance": (
+        Timed("60,000 × 784, 10 classes, 10 steps", 60_000, 784, 10, {"solver": "lbfgs"}),
+    ),
     "accelml.optimize.sgd.sgd_step": NETWORKS,
     "accelml.preprocessing.moments.statistics": tables(),
     "accelml.preprocessing.polynomial_basis.polynomial_basis": (

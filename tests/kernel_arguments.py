@@ -15,14 +15,15 @@ from accelml.anomaly.density import Gaussian
 from accelml.cluster.lloyd import State
 from accelml.cluster.rows import centered
 from accelml.neural_network.training import Batches, Learner
-from accelml.objectives.linear_classifier import Linear
+from accelml.objectives.linear_classifier import Linear, LinearClassifier, Rows
 from accelml.objectives.multilayer_perceptron import Batch, Layer, MultilayerPerceptron
-from accelml.optimize import SGD, Adam
+from accelml.optimize import LBFGS, SGD, Adam, GradientDescent
 from accelml.optimize.adam import Moments
+from accelml.optimize.iterate import begin
 from accelml.preprocessing.standardisation import Standard
 from accelml.testing.kernel_cases import ADAM_SETTINGS, SGD_SETTINGS
 from accelml.testing.kernels import Reference
-from accelml.tree import tree_map
+from accelml.tree import Layout, tree_map
 
 Generator = np.random.Generator
 
@@ -121,6 +122,23 @@ def classifier(rng: Generator, n: int, d: int, k: int, loss: str = "softmax") ->
     k = 1 if loss == "logistic" else k
     labels, center = answers_of(rng, loss, n, k), rng.standard_normal(d)
     return loss, linear_of(rng, d, k), rows_of(rng, n, d), labels, weights_of(rng, n), center
+
+
+def scatter(rng: Generator, n: int, d: int, k: int, step: int = 1) -> tuple[Any, ...]:
+    return rows_of(rng, n, d), weights_of(rng, n), rng.standard_normal(d), min(step, n)
+
+
+def advance(rng: Generator, n: int, d: int, k: int, solver: str = "gd") -> tuple[Any, ...]:
+    """Two steps of a logistic regression; of L-BFGS, ten."""
+    loss, params, X, labels, weights, center = classifier(rng, n, d, max(2, k))
+    total = np.asarray(float(weights.sum()))
+    rows = Rows(X, labels, weights, center, np.asarray(0.1), total)
+    objective, layout = LinearClassifier(loss), Layout.of(params)
+    metric = np.eye(d + 1) if n > d else ()
+    chosen, settings = (GradientDescent(), np.asarray(0.1)) if solver == "gd" else (LBFGS(), metric)
+    state = begin.generic(Reference(), chosen, objective, layout, params, rows, settings)
+    limit = np.asarray(2 if solver == "gd" else 10, np.int32)
+    return chosen, objective, layout, state, rows, np.asarray(0.0), limit
 
 
 def residuals(rng: Generator, n: int, d: int, k: int) -> tuple[Any, ...]:
@@ -308,6 +326,7 @@ ARGUMENTS = {
         least_squares, INTERCEPT, wide=(1, 2)
     ),
     "accelml.linear_model.least_squares_sums.upper": Arguments(rows_alone, wide=(0,)),
+    "accelml.linear_model.logistic_metric.scatter": Arguments(scatter, each("step", 1, 3)),
     "accelml.neural_network.training.train_epoch": Arguments(
         train_epoch, each("solver", "adam", "sgd")
     ),
@@ -324,6 +343,7 @@ ARGUMENTS = {
     "accelml.objectives.products.transposed_times": Arguments(scores_back),
     "accelml.objectives.squared_error.statistics": Arguments(residuals),
     "accelml.optimize.adam.adam_step": Arguments(adam, each("steps", 0, 41)),
+    "accelml.optimize.iterate.advance": Arguments(advance),
     "accelml.optimize.sgd.sgd_step": Arguments(sgd, each("nesterov", False, True)),
     "accelml.preprocessing.moments.statistics": Arguments(
         weighted, each("missing", False, True), wide=(1,)

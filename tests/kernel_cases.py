@@ -22,6 +22,7 @@ from accelml.testing.kernel_cases import (
 )
 from accelml.testing.kernel_cases import KERNEL_CASES as PUBLIC_CASES
 from accelml.tree import tree_map
+from tests.kernel_arguments import advance
 
 __all__ = ["KERNEL_CASES", "Case", "laid_out"]
 
@@ -102,6 +103,20 @@ def weighted_mean_cases(rng):
 
 
 @laid_out
+def scatter_cases(rng):
+    for n, d, step in [(9, 3, 1), (9, 3, 2), (9, 3, 9), (1, 3, 1), (9, 1, 2)]:
+        X, weights = rng.standard_normal((n, d)), rng.random(n) + 0.1
+        weights[1::2] = 0
+        yield f"{n, d}, one in {step}", (X, weights, rng.standard_normal(d), step)
+
+
+@laid_out
+def advance_cases(rng):
+    for n, d, k in [(9, 3, 2), (1, 3, 2), (9, 1, 3)]:
+        yield f"{n, d, k}", advance(rng, n, d, k)
+
+
+@laid_out
 def linear_scores_cases(rng):
     for n, d, k in SIZES:
         params = Linear(rng.standard_normal((d, k)), rng.standard_normal(k))
@@ -115,5 +130,7 @@ KERNEL_CASES: dict[str, Cases] = {
     "accelml.neural_network.training.train_epoch": train_epoch_cases,
     "accelml.neural_network.training.evaluate": evaluate_cases,
     "accelml.linear_model.logistic_fit.weighted_mean": weighted_mean_cases,
+    "accelml.linear_model.logistic_metric.scatter": scatter_cases,
+    "accelml.optimize.iterate.advance": advance_cases,
     "accelml.linear_model.logistic_regression.linear_scores": linear_scores_cases,
 }

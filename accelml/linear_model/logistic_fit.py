@@ -10,6 +10,7 @@ import numpy as np
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.kernel import kernel
+from accelml.linear_model.logistic_metric import metric
 from accelml.objectives.linear_classifier import Linear, LinearClassifier, Rows
 from accelml.objectives.products import transposed_times
 from accelml.optimize import (
@@ -121,7 +122,10 @@ def solve(
     """
     xp = backend.xp
     settings: Any = ()
-    if solver == "gd":
+    if solver == "lbfgs":
+        scores = max(2, problems[0].coef.shape[0])
+        settings = metric(backend, problems[0].objective, rows, scores)
+    elif solver == "gd":
         if learning_rate == "auto":
             learning_rate = safe_step_length(backend, problems[0].objective, rows)
         settings = backend.asarray(float(learning_rate), xp.float64)

@@ -17,11 +17,21 @@ class Pairs(NamedTuple):
     steps: Array  # (m, p)
     changes: Array  # (m, p)
     inverse: Array  # (m,) float64, 1 / (step · change); 0 marks an empty place
+    metric: Tree = ()  # (q, q), see ``LBFGS``
+
+
+def is_none(tree: Tree) -> bool:
+    """Whether there is nothing in a tree."""
+    return isinstance(tree, tuple) and not tree
 
 
 @dataclass(frozen=True)
 class LBFGS:
     """Limited-memory BFGS with a strong-Wolfe line search.
+
+    The settings are a first guess M of the inverse Hessian, a symmetric positive definite matrix of
+    shape (q, q) for parameters that are q rows of some numbers, each column of which it applies to;
+    or none, for the identity. The better the guess, the fewer the steps.
 
     Parameters
     ----------
@@ -38,7 +48,7 @@ class LBFGS:
     def start(self, xp: Any, point: Point, settings: Tree = ()) -> Pairs:
         """No pairs yet."""
         empty = xp.zeros((self.memory_size, *point.x.shape), dtype=point.x.dtype)
-        return Pairs(empty, empty, xp.zeros((self.memory_size,), dtype=xp.float64))
+        return Pairs(empty, empty, xp.zeros((self.memory_size,), dtype=xp.float64), settings)
 
     def step(
         self, backend: Backend, evaluate: Evaluate, point: Point, memory: Pairs
@@ -49,31 +59,38 @@ class LBFGS:
         direction = -self.inverse_hessian_times(xp, memory, point.gradient)
         norm = xp.sqrt(dot(xp, point.gradient, point.gradient))
         one = xp.ones_like(norm)
-        first_step = xp.where(has_pairs, one, one / xp.maximum(norm, one))
+        # Without a guess of the curvature, the first step is at most one long.
+        length = one / xp.maximum(norm, one) if is_none(memory.metric) else one
+        first_step = xp.where(has_pairs, one, length)
         reached, _, failed = strong_wolfe(backend, evaluate, point, direction, first_step)
-        memory = select(
-            xp, failed, self.start(xp, point), self.remember(xp, memory, point, reached)
-        )
-        return reached, memory, failed & ~has_pairs
+        metric, pairs = memory.metric, memory._replace(metric=())
+        kept = select(xp, failed, self.start(xp, point), self.remember(xp, pairs, point, reached))
+        return reached, kept._replace(metric=metric), failed & ~has_pairs
 
     def inverse_hessian_times(self, xp: Any, memory: Pairs, gradient: Array) -> Array:
-        """The two-loop recursion."""
+        """The two-loop recursion around γ M."""
         q = gradient
         coefficients = []
         for i in reversed(range(self.memory_size)):
             a = xp.astype(memory.inverse[i] * dot(xp, memory.steps[i, :], q), q.dtype)
             q = q - a * memory.changes[i, :]
             coefficients.append(a)
-        r = xp.astype(self.scale(xp, memory), q.dtype) * q
+        r = xp.astype(self.scale(xp, memory), q.dtype) * self.guess(xp, memory.metric, q)
         for i, a in zip(range(self.memory_size), reversed(coefficients), strict=True):
             b = xp.astype(memory.inverse[i] * dot(xp, memory.changes[i, :], r), r.dtype)
             r = r + (a - b) * memory.steps[i, :]
         return r
 
+    def guess(self, xp: Any, metric: Tree, vector: Array) -> Array:
+        """M V of a vector seen as V, of as many rows as M has."""
+        if is_none(metric):
+            return vector
+        return xp.reshape(metric @ xp.reshape(vector, (metric.shape[0], -1)), vector.shape)
+
     def scale(self, xp: Any, memory: Pairs) -> Array:
-        """γ = s·y / y·y of the newest pair, which sizes the initial inverse Hessian."""
+        """γ = s·y / y·M y of the newest pair, which sizes the initial inverse Hessian."""
         change = memory.changes[-1, :]
-        square = memory.inverse[-1] * dot(xp, change, change)
+        square = memory.inverse[-1] * dot(xp, change, self.guess(xp, memory.metric, change))
         return xp.where(square > 0, 1 / xp.where(square > 0, square, 1.0), xp.ones_like(square))
 
     def remember(self, xp: Any, memory: Pairs, before: Point, after: Point) -> Pairs:
@@ -87,6 +104,7 @@ class LBFGS:
             xp.concat([memory.steps[1:, :], step[None, :]]),
             xp.concat([memory.changes[1:, :], change[None, :]]),
             xp.concat([memory.inverse[1:], xp.reshape(inverse, (1,))]),
+            memory.metric,
         )
         kept: Pairs = select(xp, enough, longer, memory)
         return kept

@@ -13,10 +13,12 @@ import numpy as np
 
 from accelml._typing import Array
 from accelml.backend import Backend
+from accelml.linear_model.logistic_metric import scatter
 from accelml.objectives.linear_classifier import Linear, Sums, statistics
 from accelml_numba.compilation import compiled
 from accelml_numba.products import add_products
 from accelml_numba.threads import in_parts
+from accelml_numpy.linear_classifier import add_scatter, sum_blocks
 
 Floats = np.ndarray[Any, Any]
 
@@ -137,7 +139,7 @@ def _statistics(
     classes = params.weights.shape[1]
     fits = classes <= MOST_CLASSES if loss == "softmax" else classes == 1
     if not (fits and X.flags.c_contiguous):
-        return statistics.generic(backend, loss, params, X, labels, weights, center)
+        return sum_blocks(backend, loss, params, X, labels, weights, center)
     W = np.ascontiguousarray(params.weights.T)
     bias = params.bias - center @ params.weights
 
@@ -153,3 +155,6 @@ def _statistics(
     gradient = gradient.T - center[:, None] * bias_gradient
     dtype = params.weights.dtype
     return Sums(np.float64(total), gradient.astype(dtype), bias_gradient.astype(dtype))
+
+
+scatter.register("numba")(add_scatter)

@@ -9,9 +9,11 @@ import numpy as np
 from accelml._typing import Tree
 from accelml.backend import Backend
 from accelml.optimize.adam import AdamSettings, Moments, adam_step
+from accelml.optimize.iterate import advance
 from accelml.optimize.sgd import SGDSettings, sgd_step
 from accelml.tree import leaves, like_leaves
 from accelml_numba.compilation import compiled
+from accelml_numpy.optimize import advance_alone
 
 Floats = np.ndarray[Any, Any]
 
@@ -87,3 +89,6 @@ def _sgd_step(
 def flat(x: Floats) -> Floats:
     """One axis; a view wherever the array is contiguous."""
     return x.reshape(-1)
+
+
+advance.register("numba")(advance_alone)

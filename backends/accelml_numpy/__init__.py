@@ -28,6 +28,7 @@ class NumpyBackend(Backend):
         super().__init__(device)
         import accelml_numpy.anomaly
         import accelml_numpy.cluster
+        import accelml_numpy.linear_classifier
         import accelml_numpy.linear_model
         import accelml_numpy.lloyd
         import accelml_numpy.objectives

@@ -1,15 +1,20 @@
-"""The stochastic solvers' steps with one fresh array for each result, and no other."""
+"""The solvers' steps: with one fresh array for each result and no other, and on one thread."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from accelml._typing import Array, Tree
 from accelml.backend import Backend
+from accelml.objectives.linear_classifier import LinearClassifier
 from accelml.optimize.adam import AdamSettings, Moments, adam_step
-from accelml.tree import leaves, like_leaves
+from accelml.optimize.iterate import Solver, State, advance
+from accelml.tree import Layout, leaves, like_leaves
+from accelml_numpy.threads import one_thread_each
 
 
 class Moved(NamedTuple):
@@ -66,3 +71,18 @@ def adam_array(
     scratch *= -rate
     scratch += x
     return Moved(scratch, mean, square)
+
+
+@advance.register("numpy")
+def advance_alone(
+    backend: Backend, solver: Solver, objective: Callable[..., Any], layout: Layout, state: State,
+    data: Tree, tol: Array, max_iter: Array,
+) -> State:  # fmt: skip
+    """With the matrix library held to one thread, where the objective shares out rows itself.
+
+    Between two passes over the rows, a solver multiplies small matrices. The library's threads
+    would go on waiting for more of that on the cores that the next pass needs.
+    """
+    shares_out = isinstance(objective, LinearClassifier)
+    with one_thread_each() if shares_out else contextlib.nullcontext():
+        return advance.generic(backend, solver, objective, layout, state, data, tol, max_iter)

@@ -121,11 +121,12 @@ def pairs_of(size, count, columns=4):
 
 
 def dense_inverse_hessian(pairs):
-    """The update of Nocedal and Wright, equation 7.16, matrix by matrix, from γ I."""
-    kept = [(s, y) for s, y, rho in zip(*pairs, strict=True) if rho > 0]
-    gamma = kept[-1][0] @ kept[-1][1] / (kept[-1][1] @ kept[-1][1]) if kept else 1.0
+    """The update of Nocedal and Wright, equation 7.16, matrix by matrix, from γ M."""
+    kept = [(s, y) for s, y, rho in zip(*pairs[:3], strict=True) if rho > 0]
     identity = np.eye(pairs.steps.shape[1])
-    found = gamma * identity
+    metric = np.kron(pairs.metric, np.eye(2)) if len(pairs.metric) else identity
+    gamma = kept[-1][0] @ kept[-1][1] / (kept[-1][1] @ metric @ kept[-1][1]) if kept else 1.0
+    found = gamma * metric
     for s, y in kept:
         rho = 1 / (s @ y)
         left = identity - rho * np.outer(s, y)
@@ -133,10 +134,14 @@ def dense_inverse_hessian(pairs):
     return found
 
 
+METRIC = np.array([[3.0, 1.0], [1.0, 0.5]])
+
+
 @FAST
+@pytest.mark.parametrize("metric", [(), METRIC], ids=["no guess", "a guess"])
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
-def test_two_loops_are_the_dense_update(backend, count):
-    pairs, _ = pairs_of(5, count)
+def test_two_loops_are_the_dense_update(backend, count, metric):
+    pairs = pairs_of(5, count)[0]._replace(metric=metric)
     gradient = np.array([1.0, -2.0, 0.5, 3.0])
     with backend.context():
         found = LBFGS(5).inverse_hessian_times(backend.xp, *on_device(backend, (pairs, gradient)))
@@ -161,6 +166,20 @@ def test_lbfgs_goes_along_it_by_a_whole_step_and_remembers(backend, count):
 
 
 @FAST
+def test_with_a_guess_the_first_step_is_a_whole_one_and_the_guess_is_kept(backend):
+    gradient = np.array([3.0, 4.0, 5.0, -1.0])
+    pairs = pairs_of(5, 0)[0]._replace(metric=METRIC)
+    for after, stuck in [(gradient / 2, False), (gradient, True)]:
+        value = 1.0 if stuck else -1.0
+        _, memory, gave_up, tried = step_from(
+            backend, LBFGS(5), gradient, pairs, after, value=value
+        )
+        np.testing.assert_allclose(tried[0], -np.kron(METRIC, np.eye(2)) @ gradient)
+        np.testing.assert_array_equal(memory.metric, METRIC)
+        assert gave_up == stuck
+
+
+@FAST
 @pytest.mark.parametrize("after", [[1.0, -2.0, 0.5, 3.0], [2.0, -4.0, 1.0, 6.0]])
 def test_a_pair_without_curvature_is_not_remembered(backend, after):
     """The gradient is the same there, or longer against the step: then H would not be positive."""
@@ -182,7 +201,7 @@ def test_a_search_that_fails_forgets_the_pairs(backend):
         point, memory, stuck, _ = step_from(backend, LBFGS(5), gradient, pairs, gradient, value=1.0)
         assert stuck == gives_up
         np.testing.assert_array_equal(point.x, np.zeros(4))
-        assert not any(np.any(part) for part in memory)
+        assert not any(np.any(part) for part in memory[:3])
 
 
 @FAST
