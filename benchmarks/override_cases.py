@@ -114,8 +114,9 @@ CASES: dict[str, tuple[Timed, ...]] = {
     "accelml.objectives.multilayer_perceptron.dense": LAYERS,
     "accelml.objectives.multilayer_perceptron.dense_backward": LAYERS_BACK,
     "accelml.objectives.multilayer_perceptron.squared_error": SCORES,
-    "accelml.objectives.products.transposed_times": tuple(
-        Timed(f"{case.label}, one column", case.rows, case.features) for case in REGRESSIONS
+    "accelml.objectives.products.transposed_times": (
+        *(Timed(f"{case.label}, one column", case.rows, case.features) for case in REGRESSIONS),
+        Timed("60,000 × 784, 10 columns", 60_000, 784, 10),
     ),
     "accelml.objectives.squared_error.statistics": (
         *REGRESSIONS,

@@ -24,7 +24,13 @@ from accelml.anomaly.density import (
 )
 from accelml.anomaly.labels import check_anomalies
 from accelml.anomaly.moments import Moments, merge, statistics
-from accelml.anomaly.threshold import share_below, threshold_curve
+from accelml.anomaly.threshold import (
+    ThresholdCurve,
+    best_threshold,
+    share_below,
+    threshold_curve,
+    unless_none,
+)
 from accelml.backend import Backend
 from accelml.callbacks import FitTasks, with_callbacks
 from accelml.estimator import BackendEstimator, Session
@@ -32,7 +38,8 @@ from accelml.exceptions import DivergenceError
 from accelml.parameters import BACKEND_CONSTRAINTS
 from accelml.validation import check_weights
 
-CURVES = ("thresholds_", "precision_curve_", "recall_curve_", "f1_curve_", "best_f1_")
+# What select_threshold leaves.
+SELECTED = ("best_f1_", "_labelled")
 
 
 def can_partial_fit(model: Any) -> bool:
@@ -95,8 +102,8 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
     offset_ : float
         Rows with a lower log density are anomalies.
     thresholds_, precision_curve_, recall_curve_, f1_curve_ : ndarray of shape (n_thresholds,)
-        After :meth:`select_threshold`: every threshold that it looked at, ascending, and what each
-        would give.
+        After :meth:`select_threshold`: every threshold that tells its rows apart, ascending, and
+        what each gives. Computed when they are read.
     best_f1_ : float
         The largest of ``f1_curve_``: that of ``offset_``.
     n_features_in_ : int
@@ -272,8 +279,33 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
         self.precision_cholesky_ = whitening
         self.n_samples_seen_ = n
         self.offset_ = contour(whitening)
-        for name in CURVES:  # of another Gaussian
+        for name in SELECTED:  # of another Gaussian
             self.__dict__.pop(name, None)
+
+    def _curve(self) -> ThresholdCurve:
+        """All thresholds, from what ``select_threshold`` scored."""
+        scores, is_anomaly, weights = self._labelled
+        return threshold_curve(scores, is_anomaly, unless_none(weights, scores))
+
+    @property
+    def thresholds_(self) -> np.ndarray[Any, Any]:
+        """Every threshold that tells rows apart, ascending, of shape (n_thresholds,)."""
+        return self._curve().thresholds
+
+    @property
+    def precision_curve_(self) -> np.ndarray[Any, Any]:
+        """The precision of each threshold."""
+        return self._curve().precision
+
+    @property
+    def recall_curve_(self) -> np.ndarray[Any, Any]:
+        """The recall of each threshold."""
+        return self._curve().recall
+
+    @property
+    def f1_curve_(self) -> np.ndarray[Any, Any]:
+        """F1 of each threshold."""
+        return self._curve().f1
 
     @property
     def var_(self) -> np.ndarray[Any, Any]:
@@ -295,9 +327,8 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
     ) -> GaussianAnomalyDetector:
         """Set ``offset_`` to the threshold of the highest F1 on labelled rows.
 
-        Looks at every threshold that tells two scores apart, halfway between neighbours, and the
-        two beyond all of them, in O(n log n). Of equally good ones it takes the lowest: the fewest
-        alarms.
+        The best of every threshold that tells two scores apart, halfway between neighbours, and the
+        two beyond all of them. Of equally good ones it takes the lowest: the fewest alarms.
 
         Parameters
         ----------
@@ -327,18 +358,18 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
         with self._session(X_val, self._work(X_val)) as session:
             scores = session.backend.to_numpy(self._scores(session, X_val))
         is_anomaly = check_anomalies(y_val, len(scores), pos_label)
-        weights = check_weights(sample_weight, None, scores, np.float64)
-        if not (weights * is_anomaly).any():
+        weights = None
+        if sample_weight is not None:
+            weights = check_weights(sample_weight, None, scores, np.float64)
+        if not (is_anomaly if weights is None else weights * is_anomaly).any():
             warnings.warn(
                 "y_val has no anomaly (of any weight), so F1 is 0 at every threshold; offset_ is "
                 "set below all scores of X_val. Add labelled anomalies, or set contamination.",
                 UndefinedMetricWarning,
                 stacklevel=2,
             )
-        curve = threshold_curve(scores, is_anomaly, weights)
-        self.thresholds_, self.precision_curve_, self.recall_curve_, self.f1_curve_ = curve
-        self.offset_ = float(curve.thresholds[curve.best])
-        self.best_f1_ = float(curve.f1[curve.best])
+        self.offset_, self.best_f1_ = best_threshold(scores, is_anomaly, weights)
+        self._labelled = scores, is_anomaly, weights
         return self
 
     def score_samples(self, X: Any) -> Any:

@@ -37,13 +37,16 @@ def check_anomalies(y: Any, n: int, pos_label: int | None) -> np.ndarray[Any, An
             f"y_val has {len(y)}."
         )
     check_finite_labels(y)
-    found = set(y.tolist())
+    is_sign = y == -1
     if pos_label is None:
-        pos_label = -1 if -1 in found else 1
-    if not found <= ({0, 1} if pos_label == 1 else {-1, 1}):
-        shown = ", ".join(sorted(map(repr, found))[:6]) + (", …" if len(found) > 6 else "")
+        pos_label = -1 if np.any(is_sign) else 1
+    is_one = y == 1
+    is_anomaly, is_ordinary = (is_one, y == 0) if pos_label == 1 else (is_sign, is_one)
+    if not np.all(is_anomaly | is_ordinary):
+        found = sorted(map(repr, set(y.tolist())))
+        shown = ", ".join(found[:6]) + (", …" if len(found) > 6 else "")
         raise ValueError(
             f"y_val has the labels {shown}: an anomaly is 1 (or True) and an ordinary row 0, or an "
             "anomaly is -1 and an ordinary row 1, as predict says it; relabel the rows so."
         )
-    return np.asarray(y == pos_label, dtype=np.bool_)
+    return np.asarray(is_anomaly, dtype=np.bool_)

@@ -1,21 +1,25 @@
-"""Xᵀ δ on the CPU, where XLA multiplies a transposed matrix by a vector on one core."""
+"""Xᵀ δ on the CPU, where XLA is slow with a transposed matrix, and on one core with a vector."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from accelml._typing import Array
-from accelml.backend import Backend
 from accelml.objectives.products import transposed_times
 
 BLOCK = 1000
 
 
 @transposed_times.register("jax")
-def _transposed_times(backend: Backend, X: Array, delta: Array) -> Array:
-    """Blocks of rows are a batch of products, which XLA shares out among the cores."""
+def _transposed_times(backend: Any, X: Array, delta: Array) -> Array:
+    """(δᵀ X)ᵀ; for a vector, blocks of rows as a batch of products, shared out among the cores."""
     n, d = X.shape
-    is_vector = delta.ndim == 1 or delta.shape[1] == 1
-    if n < 2 * BLOCK or not is_vector or not backend.device.startswith("cpu"):
+    if not backend.device.startswith("cpu"):
         return transposed_times.generic(backend, X, delta)
+    is_vector = delta.ndim == 1 or delta.shape[1] == 1
+    if n < 2 * BLOCK or not is_vector:
+        # The barrier keeps XLA from turning it around again.
+        return backend.jax.lax.optimization_barrier(delta.T @ X).T
     xp = backend.xp
     whole = n - n % BLOCK
     vector = xp.reshape(delta, (n,))

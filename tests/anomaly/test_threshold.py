@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_curve
 
-from accelml.anomaly.threshold import share_below, threshold_curve
+from accelml.anomaly.threshold import BUCKETS, best_threshold, share_below, threshold_curve
 
 
 def f1_of(is_anomaly, called, weights):
@@ -52,6 +52,59 @@ def test_no_threshold_is_better(rows, unit):
         reached = f1_of(is_anomaly, called, given_weights)
         assert reached == pytest.approx(brute_force(scores, is_anomaly, given_weights), abs=1e-12)
         assert curve.f1[curve.best] == pytest.approx(reached, abs=1e-12)
+
+
+SHAPES = {
+    "normal": lambda rng, n: rng.standard_normal(n),
+    "ties": lambda rng, n: np.round(rng.standard_normal(n), 1),
+    "two values": lambda rng, n: rng.integers(0, 2, n).astype(float),
+    "one value": lambda rng, n: np.full(n, 3.5),
+    "one far away": lambda rng, n: np.append(-1e30, rng.standard_normal(n - 1)),
+    "none is finite": lambda rng, n: np.append(-np.inf, rng.standard_normal(n - 1)),
+    "a span that overflows": lambda rng, n: np.r_[-3e38, 3e38, rng.standard_normal(n - 2)],
+    "neighbours": lambda rng, n: 1 + rng.integers(0, 9, n) * 2.0**-23,
+    "subnormal": lambda rng, n: rng.integers(0, 9, n) * 1e-45,
+}
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("n", [5, 5_000, 60_000])
+def test_the_best_without_the_curve_is_the_best_of_the_curve(shape, dtype, n):
+    """To the last bit, however scores and anomalies lie in the buckets."""
+    rng = np.random.default_rng(n)
+    scores = SHAPES[shape](rng, n).astype(dtype)
+    middle, weights = np.median(scores), rng.integers(0, 3, n).astype(float)
+    labels = {
+        "low": (scores < middle) & (rng.random(n) < 0.1),
+        "anywhere": rng.random(n) < 0.01,
+        "most": rng.random(n) < 0.9,
+        "the highest": scores == scores.max(),
+        "one": np.arange(n) == n // 2,
+        "all": np.ones(n, bool),
+        "none": np.zeros(n, bool),
+    }
+    for label, is_anomaly in labels.items():
+        for given_weights in (None, weights):
+            curve = threshold_curve(
+                scores, is_anomaly, np.ones(n) if given_weights is None else weights
+            )
+            found = best_threshold(scores, is_anomaly, given_weights)
+            assert found.f1 == curve.f1[curve.best], label
+            assert found.threshold == curve.thresholds[curve.best], label
+
+
+def test_few_scores_are_sorted(monkeypatch):
+    """Of a million, those in question; a curve would sort them all."""
+    rng = np.random.default_rng(2)
+    is_anomaly = rng.random(1_000_000) < 0.01
+    scores = (rng.standard_normal(1_000_000) - 3 * is_anomaly).astype("f4")
+    lengths = []
+    argsort = np.argsort
+    monkeypatch.setattr(np, "argsort", lambda x: lengths.append(len(x)) or argsort(x))
+    monkeypatch.setattr(np, "sort", None)
+    best_threshold(scores, is_anomaly)
+    assert lengths[0] < 100 * len(scores) / BUCKETS * 10
 
 
 @given(labelled)
