@@ -247,8 +247,10 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
     def _moments(self, session: Session, X: Array, sample_weight: Any) -> tuple[Any, Moments]:
         """The weights and the moments of ``X``, on the host."""
         backend = session.backend
-        stand_in = np.empty(X.shape[0])
-        weights = check_weights(sample_weight, None, stand_in, np.float64)
+        n = X.shape[0]
+        weights = np.broadcast_to(np.ones(1), n)  # one place in memory for all of them
+        if sample_weight is not None:
+            weights = check_weights(sample_weight, None, np.empty(n), np.float64)
         on_device = backend.asarray(weights, backend.xp.float64)
         found = statistics(backend, self.covariance_type, X, on_device)
         moments = Moments(*map(backend.to_numpy, found))

@@ -54,6 +54,7 @@ class JaxBackend(Backend):
 
         self.jax = jax
         self.xp = jax.numpy
+        import accelml_jax.anomaly
         import accelml_jax.cluster
         import accelml_jax.linear_model
         import accelml_jax.preprocessing
@@ -72,6 +73,8 @@ class JaxBackend(Backend):
             x = x.astype(dtype)
         elif dtype is not None:
             x = x.astype(dtype, copy=False)
+        if isinstance(x, np.ndarray) and self.device.startswith("cpu"):
+            x = aligned(x)
         return self.jax.device_put(x, self.jax_device)
 
     def device_of(self, x: Array) -> str:
@@ -128,6 +131,27 @@ class JaxBackend(Backend):
         for array in self.jax.live_arrays(self.jax_device.platform):  # type: ignore[no-untyped-call]
             if self.jax_device in array.devices() and not array.is_deleted():
                 array.block_until_ready()
+
+
+# What XLA can compute with where it lies begins at a multiple of this many bytes.
+ALIGNMENT = 64
+# Smaller arrays JAX copies as fast.
+LARGE = 2**20
+
+
+def aligned(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A large array, or a copy that XLA can share the memory of.
+
+    JAX would make that copy itself, but into small pages, the first touch of each of which costs
+    more than to fill it; NumPy asks the system for huge ones.
+    """
+    if x.nbytes < LARGE or (x.ctypes.data % ALIGNMENT == 0 and x.flags.c_contiguous):
+        return x
+    buffer = np.empty(x.nbytes + ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    copy: np.ndarray[Any, Any] = buffer[start : start + x.nbytes].view(x.dtype).reshape(x.shape)
+    copy[...] = x
+    return copy
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from accelml._typing import Array
 from accelml.anomaly.density import Gaussian, log_density
 from accelml.anomaly.moments import Moments, merge, statistics
 from accelml.backend import Backend
-from accelml_numpy.rows import add_up, each_row
+from accelml_numpy.rows import add_up, all_ones, each_row
 from accelml_numpy.threads import in_parts
 
 Floats = np.ndarray[Any, Any]
@@ -72,7 +72,7 @@ def block_moments(covariance_type: str, apart: Floats, weights: Floats) -> Momen
     moved to the mean itself; and that from one of the rows, where a constant is exactly zero.
     """
     weight = weights.sum()
-    is_equal = (weights == 1).all()
+    is_equal = all_ones(weights)
     heaviest = apart[weights.argmax()].copy()
     sample = slice(None, None, -(-len(apart) // SAMPLE))
     share = weights[sample] / (weights[sample].sum() or 1.0)
@@ -92,12 +92,14 @@ def block_moments(covariance_type: str, apart: Floats, weights: Floats) -> Momen
 def score_rows(backend: Backend, gaussian: Gaussian, X: Array) -> Array:
     """Whiten blocks where they stand."""
     scores = np.empty(len(X), X.dtype)
-    ones = np.ones(X.shape[1], X.dtype)
     trmm = dtrmm if X.dtype == np.float64 else strmm
     mean, remainder, whitening, peak = gaussian
     is_full = whitening.ndim == 2
     whitening = whitening.astype(X.dtype, copy=False)
     turned = remainder @ whitening if is_full else remainder * whitening
+    # |z − r|² = |z|² − 2 z·r + |r|²: the remainder is too small for its digits to matter, and near
+    # the origin for all of it.
+    matters = not np.sqrt(turned @ turned) < np.finfo(X.dtype).eps
 
     def part(start: int, stop: int) -> None:
         for rows, z in blocks(X, start, stop, X.dtype, products=is_full):
@@ -107,15 +109,13 @@ def score_rows(backend: Backend, gaussian: Gaussian, X: Array) -> Array:
                 z = trmm(1.0, whitening.T, z.T, lower=1, overwrite_b=1).T
             else:
                 each_row(np.multiply, z, whitening)
-            # |z − r|² = |z|² − 2 z·r + |r|²: the remainder is too small for its digits to matter.
-            cross = z @ turned
-            z *= z
-            np.matmul(z, ones, out=scores[rows])
-            cross *= 2
-            scores[rows] -= cross
+            np.einsum("ij,ij->i", z, z, out=scores[rows])
+            if matters:
+                scores[rows] -= 2 * (z @ turned)
 
     in_parts(part, X.shape)
-    scores += turned @ turned
+    if matters:
+        scores += turned @ turned
     scores[np.isnan(scores)] = np.inf
     scores *= -0.5
     scores += peak

@@ -12,6 +12,11 @@ Floats = np.ndarray[Any, Any]
 LONG = 1024
 
 
+def all_ones(weights: Floats) -> bool:
+    """Whether every weight is 1, without a look at each where they share one place in memory."""
+    return bool((weights[:1] == 1).all() if weights.strides == (0,) else (weights == 1).all())
+
+
 def side_by_side(rows: Floats) -> int:
     """How many rows make a long one; what is left over must be looked after."""
     features: int = rows.shape[1]
