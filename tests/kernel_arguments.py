@@ -136,7 +136,10 @@ def advance(rng: Generator, n: int, d: int, k: int, solver: str = "gd") -> tuple
     objective, layout = LinearClassifier(loss), Layout.of(params)
     metric = np.eye(d + 1) if n > d else ()
     chosen, settings = (GradientDescent(), np.asarray(0.1)) if solver == "gd" else (LBFGS(), metric)
-    state = begin.generic(Reference(), chosen, objective, layout, params, rows, settings)
+    state = tree_map(
+        np.asarray,
+        begin.generic(Reference(), chosen, objective, layout, params, rows, settings),
+    )
     limit = np.asarray(2 if solver == "gd" else 10, np.int32)
     return chosen, objective, layout, state, rows, np.asarray(0.0), limit
 

@@ -18,6 +18,7 @@ from accelml.objectives.multilayer_perceptron import (
     MultilayerPerceptron,
     Parameters,
     forward,
+    squared_weights,
 )
 from accelml.optimize import SGD, Adam
 from accelml.tree import tree_map
@@ -80,16 +81,20 @@ def train_epoch(
     # Every row in one batch: their order does not matter, and nothing needs to be gathered.
     is_whole = batches.index.shape == (1, data.X.shape[0])
 
-    def step(learner: Learner, batch: Batches) -> tuple[Learner, Array]:
+    # Σ W² is handed on: weights looked at again after they are learnt from would be copied by XLA.
+    def step(state: tuple[Learner, Array], batch: Batches) -> tuple[Tree, Array]:
+        learner, square = state
         rows = data if is_whole else tree_map(lambda x: xp.take(x, batch.index, axis=0), data)
         weights = xp.where(batch.counts, rows.weights, xp.zeros_like(rows.weights))
         rows = rows._replace(weights=weights)
-        loss, gradient = model(backend, learner.params, (rows, alpha))
+        loss, gradient = model.given_square(backend, learner.params, (rows, alpha), square)
         params, memory = rule.step(backend, learner.params, gradient, learner.memory, settings)
         weight = xp.sum(weights, dtype=xp.float64)
-        return Learner(params, memory), xp.stack([loss * weight, weight])
+        losses = xp.stack([loss * weight, weight])
+        return (Learner(params, memory), squared_weights(xp, params)), losses
 
-    learner, losses = backend.scan(step, learner, batches)
+    start = learner, squared_weights(xp, learner.params)
+    (learner, _), losses = backend.scan(step, start, batches)
     total = xp.sum(losses, axis=0)
     return learner, total[0] / total[1]
 
