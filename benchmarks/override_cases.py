@@ -93,7 +93,10 @@ CASES: dict[str, tuple[Timed, ...]] = {
         Timed("1,310 × 100: a block in the cache", 1_310, 100),
         Timed("3,136 × 784: a block of long rows", 3_136, 784),
     ),
-    "accelml.linear_model.least_squares_sums.moments": REGRESSIONS,
+    "accelml.linear_model.least_squares_sums.moments": (
+        *REGRESSIONS,
+        Timed("500,000 × 100, rough", 500_000, 100, 1, {"rough": True}),
+    ),
     "accelml.linear_model.least_squares_sums.triangle": REGRESSIONS[:1],
     "accelml.linear_model.least_squares_sums.upper": (
         Timed("1,411 × 101", 1_411, 101),

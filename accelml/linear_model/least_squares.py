@@ -14,6 +14,13 @@ from accelml.linear_model.least_squares_sums import Moments, Triangle, moments, 
 
 Floats = np.ndarray[Any, Any]
 EPSILON = float(np.finfo(np.float64).eps)
+# The least reciprocal condition that leaves half of all digits.
+HALF = EPSILON**0.5
+# Sums of products in float32 have half the digits. They are good for weights to float32 where the
+# columns, in any units, are as far from dependent as this reciprocal condition says.
+FAR_FROM_DEPENDENT = 1e-2
+# With fewer entries of X, sums in float64 take no longer.
+LARGE = 2**20
 
 
 class Solution(NamedTuple):
@@ -33,7 +40,8 @@ def least_squares(
 
     The normal equations lose twice the digits that the data is ill-conditioned by. Where that is
     more than half of all digits, or the data has not full rank, the singular value decomposition
-    takes over, of the triangle of a QR decomposition of the data itself.
+    takes over, of the triangle of a QR decomposition of the data itself. Many rows of float32 are
+    first multiplied in float32, which is enough for columns that are far from dependent.
 
     Parameters
     ----------
@@ -51,17 +59,25 @@ def least_squares(
     n, d = X.shape
     with np.errstate(all="ignore"):  # what is not finite is looked for
         if solver == "cholesky" or (solver == "auto" and n > d):
-            sums = moments(backend, X, targets, weights, fit_intercept)
-            solution = solve_cholesky(Moments(*map(backend.to_numpy, sums)), alpha, cutoff)
-            if solution is not None:
-                return solution
+            is_worth_it = n * d >= LARGE and backend.xp.isdtype(X.dtype, backend.xp.float32)
+            for rough in (True, False) if is_worth_it else (False,):
+                sums = moments(backend, X, targets, weights, fit_intercept, rough)
+                least = FAR_FROM_DEPENDENT if rough else HALF
+                on_host = Moments(*map(backend.to_numpy, sums))
+                solution = solve_cholesky(on_host, alpha, cutoff, least)
+                if solution is not None:
+                    return solution
         decomposed = triangle(backend, X, targets, weights, fit_intercept)
-        on_host = Triangle(*map(backend.to_numpy, decomposed))
-        return solve_svd(on_host, alpha, cutoff, fit_intercept)
+        triangular = Triangle(*map(backend.to_numpy, decomposed))
+        return solve_svd(triangular, alpha, cutoff, fit_intercept)
 
 
-def solve_cholesky(sums: Moments, alpha: Floats, cutoff: float) -> Solution | None:
+def solve_cholesky(
+    sums: Moments, alpha: Floats, cutoff: float, least: float = HALF
+) -> Solution | None:
     """Solve (XᵀX + α I) W = XᵀY for each α by Cholesky's decomposition, or ``None`` at all.
+
+    ``least`` is the least reciprocal condition that the sums have enough digits for.
 
     References
     ----------
@@ -80,7 +96,9 @@ def solve_cholesky(sums: Moments, alpha: Floats, cutoff: float) -> Solution | No
     weights = np.zeros_like(sums.moment)
     for penalty in np.unique(alpha):
         chosen = alpha == penalty
-        solved = solve_positive_definite(gram + penalty * np.eye(len(gram)), moment[:, chosen])
+        solved = solve_positive_definite(
+            gram + penalty * np.eye(len(gram)), moment[:, chosen], least
+        )
         if solved is None:
             return None
         weights[np.ix_(varies, chosen)] = solved
@@ -96,8 +114,8 @@ def singular_values(gram: Floats, cutoff: float) -> Floats | None:
     return np.sqrt(eigenvalues)
 
 
-def solve_positive_definite(A: Floats, B: Floats) -> Floats | None:
-    """A⁻¹ B, or ``None`` if fewer than half of the digits would be right.
+def solve_positive_definite(A: Floats, B: Floats, least: float = HALF) -> Floats | None:
+    """A⁻¹ B, or ``None`` if the reciprocal condition is under the ``least``.
 
     With its diagonal scaled to ones, A is within a factor d of the best conditioning that any
     units of the features give, and the roundings of the decomposition are the same.
@@ -115,7 +133,7 @@ def solve_positive_definite(A: Floats, B: Floats) -> Floats | None:
     if failed:
         return None
     reciprocal_condition, _ = lapack.dpocon(factor, np.linalg.norm(A, 1), uplo="L")
-    if reciprocal_condition < np.sqrt(EPSILON):
+    if reciprocal_condition < least:
         return None
     solved: Floats = scale * cho_solve((factor, True), scale * B, check_finite=False)
     return solved

@@ -1,8 +1,9 @@
 """What least squares needs of the rows: their moments, or the triangle of a QR decomposition.
 
 Both are sums over rows: those of two blocks combine into those of both, so that data of any length
-is read block by block. Both are in float64, whatever the dtype of the data, and both see the data
-from one of its rows, so that an offset costs no digits and a constant column is exactly zero.
+is read block by block. Both are in float64, whatever the dtype of the data (but for the rough
+products below), and both see the data from one of its rows, so that an offset costs no digits and a
+constant column is exactly zero.
 """
 
 from __future__ import annotations
@@ -37,16 +38,20 @@ class Triangle(NamedTuple):
 BLOCK = {"cpu": 2**17, "other": 2**24}
 
 
-@kernel(static=("fit_intercept",))
+@kernel(static=("fit_intercept", "rough"))
 def moments(
-    backend: Backend, X: Array, targets: Array, weights: Array, fit_intercept: bool
-) -> Moments:
-    """The moments of all rows; about zero in place of the means without an intercept."""
+    backend: Backend, X: Array, targets: Array, weights: Array, fit_intercept: bool,
+    rough: bool = False,
+) -> Moments:  # fmt: skip
+    """The moments of all rows; about zero in place of the means without an intercept.
+
+    Where that is enough, ``rough`` ones multiply the rows of a block in the dtype of ``X``.
+    """
     origin, target_origin = origins(backend, X, targets, weights, fit_intercept)
 
     def of_block(rows: tuple[Array, ...]) -> Moments:
         x, y, weights = rows
-        return block_moments(backend, x, y, weights, origin, target_origin, fit_intercept)
+        return block_moments(backend, x, y, weights, origin, target_origin, fit_intercept, rough)
 
     def add(total: Moments, rows: tuple[Array, ...]) -> tuple[Moments, Array]:
         total = merge(backend, total, of_block(rows))
@@ -60,23 +65,34 @@ def moments(
     return total._replace(mean=total.mean + origin, target_mean=total.target_mean + target_origin)
 
 
-@kernel(static=("fit_intercept",))
+@kernel(static=("fit_intercept", "rough"))
 def block_moments(
     backend: Backend, X: Array, targets: Array, weights: Array, origin: Array,
-    target_origin: Array, fit_intercept: bool,
+    target_origin: Array, fit_intercept: bool, rough: bool = False,
 ) -> Moments:  # fmt: skip
     """The moments of some rows, with their means as seen from the origins."""
     xp = backend.xp
-    x = xp.astype(X, xp.float64, copy=False) - origin
-    y = targets - target_origin
+    dtype = X.dtype if rough else xp.float64
+
+    def rounded(x: Array) -> Array:
+        return xp.astype(x, dtype, copy=False)
+
+    # The origin is a row of X, so a difference from it loses nothing in the dtype of X either.
+    x = rounded(X) - rounded(origin)
+    y = rounded(targets - target_origin)
     weight = xp.sum(weights)
-    share = weights / xp.where(weight > 0, weight, xp.ones_like(weight))
+    share = rounded(weights / xp.where(weight > 0, weight, xp.ones_like(weight)))
     mean, target_mean = share @ x, share @ y
     if not fit_intercept:
         mean, target_mean = xp.zeros_like(mean), xp.zeros_like(target_mean)
-    root = xp.sqrt(weights)[:, None]
-    x, y = root * (x - mean), root * (y - target_mean)
-    return Moments(weight, mean, target_mean, x.T @ x, x.T @ y)
+    x, y = x - mean, y - target_mean
+    sums = [mean, target_mean]
+    if rough and fit_intercept:  # what rounding has left of the means
+        sums = [xp.astype(m, xp.float64) + share @ z for m, z in zip(sums, (x, y), strict=True)]
+    root = rounded(xp.sqrt(weights))[:, None]
+    x, y = root * x, root * y
+    sums += [x.T @ x, x.T @ y]
+    return Moments(weight, *(xp.astype(part, xp.float64, copy=False) for part in sums))
 
 
 def merge(backend: Backend, a: Moments, b: Moments) -> Moments:

@@ -14,12 +14,13 @@ from accelml_jax.blocks import sum_blocks
 
 @moments.register("jax")
 def _moments(
-    backend: Backend, X: Array, targets: Array, weights: Array, fit_intercept: bool
-) -> Moments:
+    backend: Backend, X: Array, targets: Array, weights: Array, fit_intercept: bool,
+    rough: bool = False,
+) -> Moments:  # fmt: skip
     origin, target_origin = origins(backend, X, targets, weights, fit_intercept)
 
     def of_block(x: Array, y: Array, weights: Array) -> Moments:
-        return block_moments(backend, x, y, weights, origin, target_origin, fit_intercept)
+        return block_moments(backend, x, y, weights, origin, target_origin, fit_intercept, rough)
 
     add = functools.partial(merge, backend)
     total: Moments = sum_blocks(backend, of_block, add, X, targets, weights)

@@ -13,7 +13,7 @@ from accelml_numpy.threads import in_parts
 
 Floats = np.ndarray[Any, Any]
 
-# Bytes of a block in float64, which is filled and multiplied while it is in cache.
+# Bytes of a block, which is filled and multiplied while it is in cache.
 BLOCK_BYTES = 2**20
 # Rows, evenly spread, whose mean the sums are taken from.
 SAMPLE = 1024
@@ -21,30 +21,31 @@ SAMPLE = 1024
 
 @moments.register("numpy")
 def sum_moments(
-    backend: Backend, X: Array, targets: Array, weights: Array, fit_intercept: bool
-) -> Moments:
+    backend: Backend, X: Array, targets: Array, weights: Array, fit_intercept: bool,
+    rough: bool = False,
+) -> Moments:  # fmt: skip
     """Multiply [x, y, 1] with itself, where x and y are seen from a place near the means.
 
     From the mean of a sample of s rows, no more than the digits of n / s are lost when the products
     are moved to the mean itself, whatever the data: a row that is far away widens the variance too.
     """
     d, t = X.shape[1], targets.shape[1]
-    near = near_means(backend, X, targets, weights, fit_intercept)
+    dtype = X.dtype if rough else np.dtype(np.float64)
+    near = near_means(backend, X, targets, weights, fit_intercept).astype(dtype)
     is_weighted = (weights != 1).any()
-    size = max(64, BLOCK_BYTES // (8 * (d + t + 1)))
+    size = max(64, BLOCK_BYTES // (dtype.itemsize * (d + t + 1)))
 
     def part(start: int, stop: int) -> Floats:
-        design = np.empty((min(size, stop - start), d + t + 1))
+        design = np.empty((min(size, stop - start), d + t + 1), dtype)
         products = np.zeros((d + t + 1, d + t + 1))
         for first in range(start, stop, size):
             rows = slice(first, min(stop, first + size))
             block = design[: rows.stop - first]
-            block[:, :d] = X[rows]
-            block[:, d:-1] = targets[rows]
-            block[:, :-1] -= near
+            np.subtract(X[rows], near[:d], out=block[:, :d])
+            block[:, d:-1] = targets[rows] - near[d:]
             block[:, -1] = 1
             if is_weighted:
-                block *= np.sqrt(weights[rows])[:, None]
+                block *= np.sqrt(weights[rows]).astype(dtype)[:, None]
             products += block.T @ block
         return products
 
@@ -54,7 +55,8 @@ def sum_moments(
     gram = products[:d, :-1]
     if fit_intercept:
         gram = gram - np.outer(sums[:d], apart)
-        near = near + apart
+        near = near.astype(np.float64) + apart
+    near = near.astype(np.float64, copy=False)
     return Moments(weight, near[:d], near[d:], gram[:, :d], gram[:, d:])
 
 

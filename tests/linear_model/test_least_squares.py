@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelml import get_backend
+from accelml.linear_model import least_squares as module
 from accelml.linear_model import least_squares_sums
 from accelml.linear_model.least_squares import (
     EPSILON,
@@ -312,3 +313,51 @@ def test_weights_of_any_unit_and_a_first_row_without_weight(backend, fit_interce
         size = float(np.abs(expected.gram).max())
         np.testing.assert_allclose(inner / size, (expected.gram / size).astype("f8"), atol=1e-12)
         assert np.abs(origin).max() < 100
+
+
+def rough_rows(condition):
+    """Enough rows of float32 to be multiplied in float32, and the weights that they come from."""
+    rng = np.random.default_rng(8)
+    X = rng.standard_normal((30_000, 40)) + 1e3
+    X[:, 1] = X[:, 0] + X[:, 1] / condition
+    X = X.astype(np.float32)
+    true = rng.standard_normal((40, 2))
+    targets = (X.astype(np.float64) - 1e3) @ true + rng.standard_normal((30_000, 2))
+    return X, targets, np.ones(30_000)
+
+
+def solved(backend, X, targets, weights):
+    with backend.context():
+        arrays = [backend.asarray(part) for part in (X, targets, weights)]
+        return least_squares(
+            backend, *arrays, alpha=np.zeros(2), cutoff=1e-12, fit_intercept=True, solver="auto"
+        )
+
+
+@pytest.mark.backends("numpy", "numpy-generic", "numba", "jax")
+def test_many_rows_of_float32_are_right_to_float32(backend, monkeypatch):
+    """Multiplied in float32 they are far from the bits of float64, and near enough."""
+    X, targets, weights = rough_rows(1.0)
+    found = solved(backend, X, targets, weights)
+    monkeypatch.setattr(module, "LARGE", np.inf)
+    exact = solved(backend, X, targets, weights)
+    assert found.solver == exact.solver == "cholesky"
+    assert 1e-12 < np.abs(found.weights - exact.weights).max() < 2e-6
+    near = X.astype(np.float64).mean(axis=0) @ (found.weights - exact.weights)
+    np.testing.assert_allclose(found.bias + near, exact.bias, atol=2e-6)
+
+
+@pytest.mark.backends("numpy", "numba", "jax")
+def test_columns_that_nearly_depend_are_multiplied_in_float64(backend, monkeypatch):
+    X, targets, weights = rough_rows(100.0)
+    found = solved(backend, X, targets, weights)
+    monkeypatch.setattr(module, "LARGE", np.inf)
+    exact = solved(backend, X, targets, weights)
+    np.testing.assert_array_equal(found.weights, exact.weights)
+
+
+def test_squares_that_overflow_in_float32_do_not_in_float64():
+    X, targets, weights = rough_rows(1.0)
+    found = solved(get_backend("numpy"), X * np.float32(1e25), targets, weights)
+    expected = solved(get_backend("numpy"), X.astype(np.float64) * 1e25, targets, weights)
+    np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-3)
