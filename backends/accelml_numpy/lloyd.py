@@ -35,6 +35,8 @@ REFRESH = 32
 FEW = 3
 # Rows are shared out in so many parts, however many threads there are.
 PARTS = 16
+# Entries up to which a matrix that is mostly zero is made faster than a sparse one.
+DENSE = 2**12
 # More than what rounding adds to a slack in one subtraction.
 SHRINK = np.float32(1 - 2**-22)
 
@@ -246,12 +248,22 @@ def add_by_products(points: Points, kept: Kept, changes: Changes | None) -> None
             if changes is not None:
                 labels = np.stack([labels, changes.before[at]], axis=1)
                 weights = np.stack([weights, -weights], axis=1)
-            ends = np.arange(0, labels.size + 1, labels.ndim, dtype=np.int32)
-            total += csc_array((weights.ravel(), labels.ravel(), ends), shape=(k, len(X))) @ X
+            total += members(labels, weights, k) @ X
         return total
 
     for part in side_by_side(add_part, slices(n, max(8 * k, SMALL // d, -(-n // 4)))):
         kept.sums.total[:] += part
+
+
+def members(labels: Floats, weights: Floats, k: int) -> Any:
+    """A matrix with a column for each row, and in it the weight at each of the row's labels."""
+    n = len(labels)
+    if n * k <= DENSE:
+        whole: Floats = np.zeros((k, n), weights.dtype)
+        whole[labels.T, np.arange(n)] = weights.T
+        return whole
+    ends = np.arange(0, labels.size + 1, labels.ndim, dtype=np.int32)
+    return csc_array((weights.ravel(), labels.ravel(), ends), shape=(k, n))
 
 
 @lloyd.register("numpy")
