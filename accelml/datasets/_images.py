@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from accelml.datasets._files import read_files
 from accelml.datasets._idx import parse_idx
+from accelml.datasets._present import present
 from accelml.datasets._verify import RemoteFile
 
 Subset = Literal["train", "test", "all"]
@@ -49,7 +50,17 @@ def load_collection(
     )
     images = _join([parse_idx(content, ndim=3) for content in contents[0::2]])
     target = _join([parse_idx(content, ndim=1) for content in contents[1::2]]).astype(np.int64)
-    return _present(collection, images, target, return_X_y=return_X_y, as_frame=as_frame)
+    pixels = images.reshape(len(images), -1)
+    return present(
+        pixels,
+        target,
+        feature_names=pixel_names(pixels.shape[1]),
+        target_names=collection.target_names,
+        description=collection.description,
+        return_X_y=return_X_y,
+        as_frame=as_frame,
+        images=images,
+    )
 
 
 def pixel_names(count: int) -> list[str]:
@@ -57,43 +68,5 @@ def pixel_names(count: int) -> list[str]:
     return [f"pixel{i}" for i in range(1, count + 1)]
 
 
-def as_pandas(X: NDArray[np.uint8], y: NDArray[np.int64]) -> tuple[Any, Any]:
-    """The pixels as a data frame and the labels as a series named ``target``."""
-    import pandas as pd
-
-    return pd.DataFrame(X, columns=pixel_names(X.shape[1])), pd.Series(y, name="target")
-
-
 def _join(parts: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _present(
-    collection: ImageCollection,
-    images: NDArray[np.uint8],
-    target: NDArray[np.int64],
-    *,
-    return_X_y: bool,
-    as_frame: bool,
-) -> Any:
-    X: Any = images.reshape(len(images), -1)
-    y: Any = target
-    feature_names = pixel_names(X.shape[1])
-    frame = None
-    if as_frame:
-        X, y = as_pandas(X, y)
-        frame = X.assign(target=y)
-    if return_X_y:
-        return X, y
-
-    from sklearn.utils import Bunch
-
-    return Bunch(
-        data=X,
-        target=y,
-        images=images,
-        frame=frame,
-        feature_names=feature_names,
-        target_names=np.array(collection.target_names),
-        DESCR=collection.description,
-    )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelml.datasets._images import as_pandas
+from accelml.datasets._arguments import RandomState, check_generator, check_integer
+from accelml.datasets._images import pixel_names
+from accelml.datasets._present import as_pandas
 from accelml.datasets._render import CONTROL_POINTS, Distortion, render
 
 Subset = Literal["train", "test"]
-RandomState = int | np.integer[Any] | np.random.Generator | np.random.RandomState | None
 
 _SMALLEST_IMAGE = 8
 _TEST_EVERY = 5  # one original in five is for testing
@@ -76,17 +76,17 @@ def make_digits(
     >>> X.shape, X.dtype
     ((1000, 784), dtype('uint8'))
     """
-    n_samples = _integer("n_samples", n_samples, at_least=1)
-    image_size = _integer("image_size", image_size, at_least=_SMALLEST_IMAGE)
+    n_samples = check_integer("n_samples", n_samples, at_least=1)
+    image_size = check_integer("image_size", image_size, at_least=_SMALLEST_IMAGE)
     if subset not in get_args(Subset):
         raise ValueError(f"subset is {subset!r}; pass 'train' or 'test'.")
-    random = _generator(random_state)
+    random = check_generator(random_state)
 
     images, labels = _originals()
     y = random.permutation(np.arange(n_samples, dtype=np.int64) % 10)
     distortion = draw_distortion(random, y, labels, subset)
     X = render(distortion, images, image_size)
-    return as_pandas(X, y) if as_frame else (X, y)
+    return as_pandas(X, y, pixel_names(X.shape[1])) if as_frame else (X, y)
 
 
 def original_indices(labels: NDArray[np.int64], subset: Subset) -> NDArray[np.int64]:
@@ -153,21 +153,3 @@ def _originals() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
     digits = load_digits()
     return digits.images, digits.target.astype(np.int64)
-
-
-def _integer(name: str, value: object, *, at_least: int) -> int:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < at_least:
-        raise ValueError(f"{name} is {value!r}; pass an integer of at least {at_least}.")
-    return int(value)
-
-
-def _generator(random_state: RandomState) -> np.random.Generator:
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**32, size=4, dtype=np.uint64))
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"random_state is {random_state!r}; pass a non-negative integer, a "
-            "numpy.random.Generator, a numpy.random.RandomState or None."
-        ) from None
