@@ -5,6 +5,9 @@ from accelml.datasets._errors import DatasetCorrupt, DatasetUnavailable
 from accelml.datasets._fashion_mnist import load_fashion_mnist
 from accelml.datasets._iris import load_iris
 from accelml.datasets._make_digits import make_digits
+from accelml.datasets._make_microchips import make_microchips
+from accelml.datasets._make_nonlinear import make_nonlinear
+from accelml.datasets._make_server_metrics import make_server_metrics
 from accelml.datasets._microchips import load_microchips
 from accelml.datasets._mnist import load_mnist
 from accelml.datasets._nonlinear import load_nonlinear
@@ -23,4 +26,7 @@ __all__ = [
     "load_server_metrics",
     "load_world_happiness",
     "make_digits",
+    "make_microchips",
+    "make_nonlinear",
+    "make_server_metrics",
 ]
