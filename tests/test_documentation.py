@@ -62,6 +62,8 @@ def test_the_commands_of_the_pages_exist(page):
             assert {word for word in words[1:] if "=" not in word} <= set(targets), line
         if words[:1] == ["accelml"] and not words[1].startswith("-"):
             command = get_command(app).commands[words[1]]
+            if hasattr(command, "commands"):  # such as accelml data list
+                command = command.commands[words[2]]
             known = {option for parameter in command.params for option in parameter.opts}
             options = {word.partition("=")[0] for word in words[2:] if word.startswith("-")}
             assert options <= known | {"--help"}, line

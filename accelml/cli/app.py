@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from accelml.cli.bench import bench
 from accelml.cli.console import complain, one_line
+from accelml.cli.datasets import data
 from accelml.cli.demo import demo
 from accelml.cli.doctor import doctor
 from accelml.cli.gradcheck import gradcheck
@@ -62,6 +63,7 @@ app.command()(doctor)
 app.command()(demo)
 app.command()(gradcheck)
 app.command()(bench)
+app.add_typer(data, name="data")
 
 
 def show_version(wanted: bool) -> None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 
 from accelml.cli.console import did_you_mean, listed
-from accelml.cli.tables import ENDINGS, read_training
+from accelml.cli.tables import ENDINGS, labels_of, read_training
+from accelml.datasets._catalogue import CATALOGUE
+from accelml.datasets._files import read_files
+from accelml.datasets._iris import IRIS
+from accelml.datasets._microchips import MICROCHIPS
 from accelml.preprocessing import PixelScaler
 
-NAMES = ("digits", "mnist-like", "mnist", "fashion-mnist")
+NAMES = ("digits", "iris", "microchips", "mnist-like", "mnist", "fashion-mnist")
+TABLES = {"iris": IRIS, "microchips": MICROCHIPS}
 
 
 class Data(NamedTuple):
@@ -36,7 +43,7 @@ def load_data(
     Parameters
     ----------
     name : str
-        digits, mnist-like, mnist, fashion-mnist, or the path of a file.
+        One of NAMES, or the path of a file.
     target : str or None
         The column of labels of a file.
     test_fraction : float
@@ -57,6 +64,11 @@ def load_data(
         if target is not None:
             raise ValueError(f"--target is for files; {name} has labels of its own")
         return _named(name, test_fraction, samples, seed)
+    if name in CATALOGUE:
+        raise ValueError(
+            f"--data {name}: has no classes to learn, and train makes classifiers; it is for "
+            f"{CATALOGUE[name].purpose}. Choose among {listed(NAMES)}"
+        )
     path = Path(name)
     if path.suffix.lower() not in ENDINGS:
         raise ValueError(
@@ -74,6 +86,8 @@ def _named(name: str, test_fraction: float, samples: int | None, seed: int) -> D
         return Data(
             *_split("digits", X.astype(np.float32), y, test_fraction, seed), PixelScaler(16)
         )
+    if name in TABLES:
+        return _table(name, test_fraction, seed)
     if name == "mnist-like":
         count = 10_000 if samples is None else samples
         X_train, y_train = datasets.make_digits(count, subset="train", random_state=seed)
@@ -83,6 +97,15 @@ def _named(name: str, test_fraction: float, samples: int | None, seed: int) -> D
         X_train, y_train = load("train", return_X_y=True)
         X_test, y_test = load("test", return_X_y=True)
     return Data(X_train, y_train, X_test, y_test, PixelScaler(255))
+
+
+def _table(name: str, test_fraction: float, seed: int) -> Data:
+    """The columns and labels as the file has them, so that a model of it reads such a file."""
+    table = TABLES[name]
+    (content,) = read_files([table.file])
+    frame = pd.read_csv(io.BytesIO(content))
+    X, y = frame[list(table.features)], labels_of(Path(name), frame[table.target])
+    return Data(*_split(name, X, y, test_fraction, seed), StandardScaler(), table.target)
 
 
 def _from_file(path: Path, target: str | None, test_fraction: float, seed: int) -> Data:

@@ -28,7 +28,8 @@ def train(
     data: Annotated[
         str,
         typer.Option(
-            help="digits, mnist-like, mnist, fashion-mnist, or a file: .csv, .npz, .parquet."
+            help="digits, iris, microchips, mnist-like, mnist, fashion-mnist, or a file: "
+            ".csv, .npz, .parquet."
         ),
     ] = "digits",
     target: Annotated[

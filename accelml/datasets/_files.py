@@ -55,6 +55,16 @@ def user_folder() -> Path | None:
     return Path(value).expanduser() if value else None
 
 
+def find_copy(file: RemoteFile, *, data_home: str | os.PathLike[str] | None = None) -> Path | None:
+    """The copy that would be read first, if there is one; what it holds is not looked at."""
+    own = user_folder() if data_home is None else None
+    for folder in (own, cache_folder(data_home)):
+        for name in file.names:
+            if folder and (folder / name).is_file():
+                return folder / name
+    return None
+
+
 def _on_this_machine(
     files: Sequence[RemoteFile], own: Path | None, cache: Path
 ) -> tuple[dict[RemoteFile, bytearray], list[str]]:

@@ -11,6 +11,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from tests.mirror import content, default_cache, mirror, promise_head, published
+
+__all__ = ["content", "default_cache", "mirror", "promise_head", "published"]
+
 # What the console script does. SIGINT may be ignored in whoever runs the tests, and is inherited.
 SCRIPT = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"

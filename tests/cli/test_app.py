@@ -17,7 +17,7 @@ def test_version(run):
     assert result.stdout == f"accelml {accelml.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "doctor", "demo"])
+@pytest.mark.parametrize("command", ["train", "predict", "doctor", "demo", "data"])
 def test_help_of_each_command(command, run):
     result = run(command, "--help")
     assert result.exit_code == 0
