@@ -63,7 +63,7 @@ def download(
 
     if to is not None and to.exists() and not to.is_dir():
         raise ValueError(f"--to {to}: is not a folder; choose another name")
-    failures = []
+    failures: list[OSError] = []
     for name in chosen(names):
         try:
             found = fetch(CATALOGUE[name], to)
@@ -71,8 +71,8 @@ def download(
             failures.append(error)
         else:
             show(f"{name}: {found}")
-    for error in failures[:-1]:
-        complain(f"error: {error}")
+    for failure in failures[:-1]:
+        complain(f"error: {failure}")
     if failures:
         raise failures[-1]
 
