@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test mutants bench bench-sizes lint types format gpu-check clean
+.PHONY: help demo test mutants bench bench-sizes docs lint types format gpu-check clean
 
 help:
 	@echo "make demo       install with Numba and JAX, train on every backend, check the gradients"
@@ -16,6 +16,7 @@ help:
 	@echo "make mutants    break the arithmetic in 5,000 ways: a test must fail each time (twenty minutes)"
 	@echo "make bench      race every backend against the other libraries (half an hour)"
 	@echo "make bench-sizes  cost against size, from 1,000 to 10,000,000 rows (twenty minutes)"
+	@echo "make docs       the documentation, into docs/_build/html (warnings are errors)"
 	@echo "make lint       ruff and the file checks"
 	@echo "make types      mypy --strict"
 	@echo "make gpu-check  the suite and the demo on a machine with an NVIDIA GPU"
@@ -65,6 +66,25 @@ bench: $(VENV)/.dev $(VENV)/.peers
 
 bench-sizes: $(VENV)/.dev $(VENV)/.peers
 	$(BIN)/accelml bench --sizes --save $(BENCH)/sizes $(ARGS)
+
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --editable . --group docs
+	@touch $@
+
+# Formulas are drawn by MathJax: one file with its fonts, from npm, so that the pages need no network.
+# Without npm the build goes on, and the reader's browser loads MathJax from a public server.
+MATHJAX := 3.2.2
+MATHJAX_FILE := docs/_build/static/mathjax/tex-svg.js
+
+$(MATHJAX_FILE):
+	@mkdir -p $(@D)
+	@cd $(@D) && npm pack --silent mathjax@$(MATHJAX) >/dev/null 2>&1 \
+	  && tar -xzf mathjax-$(MATHJAX).tgz --strip-components=2 package/es5/tex-svg.js \
+	  && rm mathjax-$(MATHJAX).tgz \
+	  || echo "docs: no npm, or no registry: formulas need a network when the pages are read"
+
+docs: $(VENV)/.docs $(MATHJAX_FILE)
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
