@@ -26,6 +26,13 @@ class Place(NamedTuple):
     code: str  # of the statement; empty where the target is a whole definition
 
 
+class Span(NamedTuple):
+    """Lines, counted from 1, the last included."""
+
+    first: int
+    last: int
+
+
 class UnknownTarget(ValueError):
     """There is no such definition or statement, or more than one."""
 
@@ -49,15 +56,14 @@ def find(root: Path, target: str) -> Place:
         return Place(path, name, node.lineno, node.end_lineno or node.lineno, "")
     lines = source.splitlines()
 
-    def code(statement: ast.stmt) -> str:
-        return "\n".join(lines[statement.lineno - 1 : statement.end_lineno])
+    def code(span: Span) -> str:
+        return "\n".join(lines[span.first - 1 : span.last])
 
-    matches = [statement for statement in statements(node) if fragment in code(statement)]
+    matches = [span for span in statements(node) if fragment in code(span)]
     if len(matches) != 1:
         raise UnknownTarget(f"{target}: {len(matches)} statements of {name} have “{fragment}”")
     (match,) = matches
-    last = match.end_lineno or match.lineno
-    return Place(path, name, match.lineno, last, textwrap.dedent(code(match)))
+    return Place(path, name, match.first, match.last, textwrap.dedent(code(match)))
 
 
 def definitions(node: ast.AST) -> Iterator[Definition]:
@@ -77,12 +83,11 @@ def names(node: Definition) -> set[str]:
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
-def statements(node: ast.stmt) -> Iterator[ast.stmt]:
-    """The simple statements of a definition, its docstrings left out."""
+def statements(node: ast.stmt) -> Iterator[Span]:
+    """The simple statements of a definition and its conditions, docstrings left out."""
     for child in ast.walk(node):
-        compound = hasattr(child, "body") and not isinstance(child, ast.Lambda | ast.IfExp)
-        if not isinstance(child, ast.stmt) or compound:
-            continue
-        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
-            continue
-        yield child
+        if isinstance(child, ast.If | ast.While):
+            yield Span(child.lineno, child.test.end_lineno or child.lineno)
+        is_text = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
+        if isinstance(child, ast.stmt) and not hasattr(child, "body") and not is_text:
+            yield Span(child.lineno, child.end_lineno or child.lineno)

@@ -25,7 +25,7 @@ class Box(NamedTuple):
     absent: bool = False  # accelml has it not
 
 
-LEFT, WIDTHS = (0, 150, 318, 508), (118, 134, 156, 232)
+LEFT, WIDTHS = (0, 124, 316, 508), (84, 152, 156, 232)
 HEIGHT, STEP, WIDTH = 38, 50, 740
 
 BOXES = {
@@ -90,9 +90,9 @@ def draw_box(box: Box) -> str:
     x, y, width = LEFT[box.column], middle(box) - HEIGHT / 2, WIDTHS[box.column]
     kind = "absent" if box.absent else "present" if box.page else "task"
     lines = box.text.split("\n")
+    top = middle(box) + 4.5 - 7.5 * (len(lines) - 1)
     text = "".join(
-        f'<tspan x="{x + width / 2:g}" y="{y + HEIGHT / 2 + 4.5 + 15 * (i - (len(lines) - 1) / 2):g}">'
-        f"{escape(line)}</tspan>"
+        f'<tspan x="{x + width / 2:g}" y="{top + 15 * i:g}">{escape(line)}</tspan>'
         for i, line in enumerate(lines)
     )
     drawn = f'<rect x="{x}" y="{y:g}" width="{width}" height="{HEIGHT}" rx="6"/><text>{text}</text>'
@@ -107,9 +107,8 @@ def draw(alternative: str) -> str:
     lines = [draw_line(BOXES[start], BOXES[end]) for start, ends in LINES.items() for end in ends]
     return "\n".join(
         [
-            f'<div class="learning-map"><svg viewBox="0 0 {WIDTH} {height:g}" role="img" '
-            'aria-labelledby="learning-map-text" xmlns="http://www.w3.org/2000/svg">',
-            f'<title id="learning-map-text">{escape(alternative)}</title>',
+            f'<div class="learning-map"><svg viewBox="-2 0 {WIDTH + 4} {height:g}" role="group" '
+            f'aria-label="{escape(alternative)}" xmlns="http://www.w3.org/2000/svg">',
             *lines,
             *map(draw_box, BOXES.values()),
             "</svg></div>",
