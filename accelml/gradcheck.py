@@ -1,4 +1,7 @@
-"""Is a gradient derived by hand the gradient? Against ``jax.grad`` and against differences."""
+"""Is a gradient derived by hand the gradient? Against ``jax.grad`` and against differences.
+
+The mathematics is in docs/mathematics/multilayer-perceptron.md.
+"""
 
 from __future__ import annotations
 

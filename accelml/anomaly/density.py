@@ -1,4 +1,7 @@
-"""The logarithm of a Gaussian density, by whitening: never the density, which underflows."""
+"""The logarithm of a Gaussian density, by whitening: never the density, which underflows.
+
+The mathematics is in docs/mathematics/gaussian-anomaly-detection.md.
+"""
 
 from __future__ import annotations
 

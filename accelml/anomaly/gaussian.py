@@ -121,6 +121,8 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
     summed in float64 by blocks of rows, which are centred first and merged after, so the variance
     of data far from the origin is right.
 
+    The mathematics is in docs/mathematics/gaussian-anomaly-detection.md.
+
     References
     ----------
     Bishop, Pattern Recognition and Machine Learning, section 2.3; Chan, Golub, LeVeque, Algorithms

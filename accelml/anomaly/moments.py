@@ -1,4 +1,7 @@
-"""Weighted mean and scatter of rows, in one pass over blocks that are then merged."""
+"""Weighted mean and scatter of rows, in one pass over blocks that are then merged.
+
+The mathematics is in docs/mathematics/gaussian-anomaly-detection.md.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 On the host for every backend: one number a row is little to fetch, the curves are kept there, and
 JAX on the CPU takes many times as long to sort.
+
+The mathematics is in docs/mathematics/gaussian-anomaly-detection.md.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 The expanded form |x|² − 2 x·c + |c|² is one matrix product for all pairs, but its error is a
 rounding of |x|² + |c|², however close x and c are. So small distances, and nearest centers that it
 cannot tell apart, are computed directly as Σ (x − c)².
+
+The mathematics is in docs/mathematics/k-means.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Where the centers start: greedy k-means++, random rows, or centers that the user gives."""
+"""Where the centers start: greedy k-means++, random rows, or centers that the user gives.
+
+The mathematics is in docs/mathematics/k-means.md.
+"""
 
 from __future__ import annotations
 

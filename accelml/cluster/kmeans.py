@@ -92,6 +92,8 @@ class KMeans(BaseKMeans):
     -----
     A cluster that loses all its rows gets the row that is farthest from its own center.
 
+    The mathematics is in docs/mathematics/k-means.md.
+
     References
     ----------
     Lloyd, Least squares quantization in PCM, IEEE Transactions on Information Theory 28, 1982;

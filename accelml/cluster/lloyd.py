@@ -1,4 +1,7 @@
-"""Lloyd's algorithm: assign each row to its nearest center, move each center to its rows' mean."""
+"""Lloyd's algorithm: assign each row to its nearest center, move each center to its rows' mean.
+
+The mathematics is in docs/mathematics/k-means.md.
+"""
 
 from __future__ import annotations
 

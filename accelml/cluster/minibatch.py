@@ -107,6 +107,7 @@ class MiniBatchKMeans(BaseKMeans):
     References
     ----------
     Sculley, Web-scale k-means clustering, WWW 2010.
+    The mathematics is in docs/mathematics/k-means.md.
 
     Examples
     --------

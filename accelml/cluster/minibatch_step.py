@@ -1,4 +1,7 @@
-"""K-means on small batches: one step, and when the steps have settled."""
+"""K-means on small batches: one step, and when the steps have settled.
+
+The mathematics is in docs/mathematics/k-means.md.
+"""
 
 from __future__ import annotations
 

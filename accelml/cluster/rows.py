@@ -1,4 +1,7 @@
-"""The rows of a data set, block by block, seen from an origin near their mean."""
+"""The rows of a data set, block by block, seen from an origin near their mean.
+
+The mathematics is in docs/mathematics/k-means.md.
+"""
 
 from __future__ import annotations
 

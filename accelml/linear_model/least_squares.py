@@ -1,4 +1,7 @@
-"""The linear map of least squares from the sums over the rows, solved on the host in float64."""
+"""The linear map of least squares from the sums over the rows, solved on the host in float64.
+
+The mathematics is in docs/mathematics/linear-regression.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Least squares by the iterative solvers: batch gradient descent, conjugate gradient, L-BFGS."""
+"""Least squares by the iterative solvers: batch gradient descent, conjugate gradient, L-BFGS.
+
+The mathematics is in docs/mathematics/linear-regression.md.
+"""
 
 from __future__ import annotations
 

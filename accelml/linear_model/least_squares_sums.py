@@ -4,6 +4,8 @@ Both are sums over rows: those of two blocks combine into those of both, so that
 is read block by block. Both are in float64, whatever the dtype of the data (but for the rough
 products below), and both see the data from one of its rows, so that an offset costs no digits and a
 constant column is exactly zero.
+
+The mathematics is in docs/mathematics/linear-regression.md.
 """
 
 from __future__ import annotations

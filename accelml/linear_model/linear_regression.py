@@ -89,6 +89,8 @@ class LinearRegression(LinearRegressor):
     The small system of equations that is left is solved on the host. ``positive`` is not
     supported, nor is sparse ``X``.
 
+    The mathematics is in docs/mathematics/linear-regression.md.
+
     References
     ----------
     Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, 2nd ed., section 3.2;

@@ -1,4 +1,7 @@
-"""How logistic regression is put to a solver: the problems, their data, and their solutions."""
+"""How logistic regression is put to a solver: the problems, their data, and their solutions.
+
+The mathematics is in docs/mathematics/logistic-regression.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Logistic regression: the probability of a class from a linear score."""
+"""Logistic regression: the probability of a class from a linear score.
+
+The mathematics is in docs/mathematics/logistic-regression.md.
+"""
 
 from __future__ import annotations
 
@@ -98,6 +101,8 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
     -----
     The features are centred inside the solver, which needs no copy of ``X`` and leaves the minimum
     where it is, but conditions the problem far better.
+
+    The mathematics is in docs/mathematics/logistic-regression.md.
 
     References
     ----------

@@ -89,6 +89,8 @@ class Ridge(LinearRegressor):
     As in :class:`LinearRegression`. ``positive`` and scikit-learn's solvers for sparse data are
     not supported.
 
+    The mathematics is in docs/mathematics/linear-regression.md.
+
     References
     ----------
     Hoerl, Kennard, Ridge regression: biased estimation for nonorthogonal problems, Technometrics

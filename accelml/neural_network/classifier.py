@@ -126,6 +126,7 @@ class MLPClassifier(ClassifierMixin, MLPBase):
     ----------
     Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, Nature 323,
     1986; Kingma, Ba, Adam, ICLR 2015.
+    The mathematics is in docs/mathematics/multilayer-perceptron.md.
 
     Examples
     --------

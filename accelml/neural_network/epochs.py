@@ -1,4 +1,7 @@
-"""The loop over epochs: what is recorded after each, and when it ends."""
+"""The loop over epochs: what is recorded after each, and when it ends.
+
+The mathematics is in docs/mathematics/multilayer-perceptron.md.
+"""
 
 from __future__ import annotations
 

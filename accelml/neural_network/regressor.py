@@ -49,6 +49,7 @@ feature_names_in_, backend_, device_
     References
     ----------
     Bishop, Pattern Recognition and Machine Learning, 2006, section 5.2.
+    The mathematics is in docs/mathematics/multilayer-perceptron.md.
 
     Examples
     --------

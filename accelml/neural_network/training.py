@@ -1,4 +1,7 @@
-"""Training a perceptron: the first weights, the batches of an epoch, and the epoch itself."""
+"""Training a perceptron: the first weights, the batches of an epoch, and the epoch itself.
+
+The mathematics is in docs/mathematics/multilayer-perceptron.md.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 The derivative is written in terms of the activation ``a = f(z)``, which the forward pass has kept,
 so the backward pass needs no ``z``.
+
+The mathematics is in docs/mathematics/logistic-regression.md.
 """
 
 from __future__ import annotations

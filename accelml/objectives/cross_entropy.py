@@ -1,4 +1,7 @@
-"""Cross-entropy of class scores, and its gradient by the scores."""
+"""Cross-entropy of class scores, and its gradient by the scores.
+
+The mathematics is in docs/mathematics/logistic-regression.md.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,7 @@ def softmax_cross_entropy(
     References
     ----------
     Bishop, Pattern Recognition and Machine Learning, 2006, equations 4.108 and 4.109.
+    The mathematics is in docs/mathematics/logistic-regression.md.
     """
     xp = backend.xp
     shifted = scores - xp.max(scores, axis=1, keepdims=True)
@@ -66,6 +70,7 @@ def logistic_cross_entropy(
     References
     ----------
     Bishop, Pattern Recognition and Machine Learning, 2006, equations 4.90 and 4.91.
+    The mathematics is in docs/mathematics/logistic-regression.md.
     """
     xp = backend.xp
     target = xp.astype(xp.reshape(labels, scores.shape), scores.dtype)

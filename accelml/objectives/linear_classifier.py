@@ -1,4 +1,7 @@
-"""The objective of logistic regression: cross-entropy of a linear model, with L2."""
+"""The objective of logistic regression: cross-entropy of a linear model, with L2.
+
+The mathematics is in docs/mathematics/logistic-regression.md.
+"""
 
 from __future__ import annotations
 
@@ -75,6 +78,7 @@ class LinearClassifier:
     References
     ----------
     Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, 2nd ed., section 4.4.
+    The mathematics is in docs/mathematics/logistic-regression.md.
     """
 
     loss: str = "softmax"

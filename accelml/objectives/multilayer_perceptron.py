@@ -1,4 +1,7 @@
-"""The multilayer perceptron: forward propagation, backpropagation, and the loss of a batch."""
+"""The multilayer perceptron: forward propagation, backpropagation, and the loss of a batch.
+
+The mathematics is in docs/mathematics/multilayer-perceptron.md.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,7 @@ def squared_error(backend: Backend, scores: Array, targets: Array, weights: Arra
     References
     ----------
     Bishop, Pattern Recognition and Machine Learning, 2006, equation 5.11.
+    The mathematics is in docs/mathematics/multilayer-perceptron.md.
     """
     xp = backend.xp
     residuals = scores - xp.reshape(targets, scores.shape)
@@ -102,6 +106,8 @@ class MultilayerPerceptron:
 
     The L2 term is of the weights, never of the biases, and is divided by the weight of the batch,
     as scikit-learn does.
+
+    The mathematics is in docs/mathematics/multilayer-perceptron.md.
 
     Parameters
     ----------

@@ -1,4 +1,7 @@
-"""The objective of linear and ridge regression: half the mean squared error, with L2."""
+"""The objective of linear and ridge regression: half the mean squared error, with L2.
+
+The mathematics is in docs/mathematics/linear-regression.md.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +68,7 @@ class SquaredError:
     ----------
     Bishop, Pattern Recognition and Machine Learning, 2006, equations 3.12 and 3.27; Hastie,
     Tibshirani, Friedman, The Elements of Statistical Learning, 2nd ed., equation 3.41.
+    The mathematics is in docs/mathematics/linear-regression.md.
     """
 
     fit_intercept: bool = True

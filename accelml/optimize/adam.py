@@ -1,4 +1,7 @@
-"""Adam: steps scaled by running moments of the gradient."""
+"""Adam: steps scaled by running moments of the gradient.
+
+The mathematics is in docs/mathematics/multilayer-perceptron.md.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ def adam_step(
 
 @dataclass(frozen=True)
 class Adam:
-    """Adaptive moment estimation."""
+    """Adaptive moment estimation.
+
+    The mathematics is in docs/mathematics/multilayer-perceptron.md.
+    """
 
     def start(self, xp: Any, params: Tree) -> Moments:
         """Both moments at zero."""

@@ -1,4 +1,7 @@
-"""Nonlinear conjugate gradient, after Polak and Ribière."""
+"""Nonlinear conjugate gradient, after Polak and Ribière.
+
+The mathematics is in docs/mathematics/linear-regression.md.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ class ConjugateGradient:
     References
     ----------
     Nocedal, Wright, Numerical Optimization, 2nd ed., 2006, section 5.2, "PR+".
+    The mathematics is in docs/mathematics/linear-regression.md.
     """
 
     def start(self, xp: Any, point: Point, settings: Tree = ()) -> Course:

@@ -1,4 +1,7 @@
-"""Batch gradient descent: against the gradient, by a fixed step length."""
+"""Batch gradient descent: against the gradient, by a fixed step length.
+
+The mathematics is in docs/mathematics/linear-regression.md.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ class GradientDescent:
     References
     ----------
     Nocedal, Wright, Numerical Optimization, 2nd ed., 2006, section 3.3.
+    The mathematics is in docs/mathematics/linear-regression.md.
     """
 
     def start(self, xp: Any, point: Point, settings: Array) -> Array:

@@ -1,4 +1,7 @@
-"""The loop that every full-batch solver shares: step, look, stop."""
+"""The loop that every full-batch solver shares: step, look, stop.
+
+The mathematics is in docs/mathematics/logistic-regression.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""L-BFGS: the inverse Hessian from the last few steps."""
+"""L-BFGS: the inverse Hessian from the last few steps.
+
+The mathematics is in docs/mathematics/logistic-regression.md.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,7 @@ class LBFGS:
     References
     ----------
     Nocedal, Wright, Numerical Optimization, 2nd ed., 2006, algorithms 7.4 and 7.5.
+    The mathematics is in docs/mathematics/logistic-regression.md.
     """
 
     memory_size: int = 10

@@ -1,4 +1,7 @@
-"""A step length that satisfies the strong Wolfe conditions."""
+"""A step length that satisfies the strong Wolfe conditions.
+
+The mathematics is in docs/mathematics/logistic-regression.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Stochastic gradient descent with momentum."""
+"""Stochastic gradient descent with momentum.
+
+The mathematics is in docs/mathematics/multilayer-perceptron.md.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +51,7 @@ class SGD:
     ----------
     Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in deep
     learning, ICML 2013.
+    The mathematics is in docs/mathematics/multilayer-perceptron.md.
     """
 
     nesterov: bool = False

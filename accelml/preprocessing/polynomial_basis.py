@@ -1,4 +1,7 @@
-"""The monomials of some degrees, each the product of an earlier one and a feature."""
+"""The monomials of some degrees, each the product of an earlier one and a feature.
+
+The mathematics is in docs/mathematics/linear-regression.md.
+"""
 
 from __future__ import annotations
 

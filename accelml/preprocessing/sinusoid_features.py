@@ -1,4 +1,7 @@
-"""Sines of multiples of the features, as new features."""
+"""Sines of multiples of the features, as new features.
+
+The mathematics is in docs/mathematics/linear-regression.md.
+"""
 
 from __future__ import annotations
 

@@ -74,6 +74,8 @@ class StandardScaler(OneToOneFeatureMixin, BackendTransformer):
     The sums are in float64 also for float32 data, which is transformed in float32 with the mean to
     twice its digits.
 
+    The mathematics is in docs/mathematics/linear-regression.md.
+
     References
     ----------
     Chan, Golub, LeVeque, Algorithms for computing the sample variance: analysis and

@@ -1,4 +1,7 @@
-"""Standardising and its inverse, in the precision of the data."""
+"""Standardising and its inverse, in the precision of the data.
+
+The mathematics is in docs/mathematics/linear-regression.md.
+"""
 
 from __future__ import annotations
 
