@@ -14,7 +14,15 @@ from accelml.datasets import DatasetUnavailable
 from tests.backends import problem
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")])
+PAGES = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("docs/api/*.md"),
+        *ROOT.glob("docs/mathematics/*.md"),
+    ]
+)
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(accelml.__path__, "accelml.")
