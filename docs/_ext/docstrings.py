@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import sys
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -14,6 +16,8 @@ MATHEMATICS = re.compile(r"docs/(mathematics/[a-z-]+)\.md")
 
 def mend(app: Sphinx, what: str, name: str, found: Any, options: Any, lines: list[str]) -> None:
     """Escape bars and trailing underscores; link to the pages of mathematics."""
+    if lines and lines[0].startswith("Alias for field number"):
+        lines[:] = [comment(name)]
     in_math = False
     for position, line in enumerate(lines):
         in_math = line.lstrip().startswith(".. math::") or (in_math and line.strip() != "")
@@ -23,6 +27,19 @@ def mend(app: Sphinx, what: str, name: str, found: Any, options: Any, lines: lis
         parts = LITERAL.split(line)
         parts[::2] = map(mend_text, parts[::2])
         lines[position] = "".join(parts)
+
+
+def join(app: Sphinx, what: str, name: str, found: Any, options: Any, lines: list[str]) -> None:
+    """Put lines together that a backslash continues, as raw docstrings do not."""
+    lines[:] = re.sub(r" *\\\n *", " ", "\n".join(lines)).split("\n")
+
+
+def comment(name: str) -> str:
+    """What the source says beside a field of a ``NamedTuple``: its shape, mostly."""
+    module, owner, field = name.rsplit(".", 2)
+    found = getattr(sys.modules[module], owner)
+    match = re.search(rf"^ *{field}:.*?  # (.*)$", inspect.getsource(found), re.MULTILINE)
+    return match[1] if match else ""
 
 
 def mend_text(text: str) -> str:
@@ -41,6 +58,7 @@ def skip(app: Sphinx, what: str, name: str, found: Any, skipped: bool, options: 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Mend after napoleon, which makes fields of the sections."""
+    app.connect("autodoc-process-docstring", join, priority=400)
     app.connect("autodoc-process-docstring", mend, priority=600)
     app.connect("autodoc-skip-member", skip)
     for field in PyObject.doc_field_types:
