@@ -3,6 +3,8 @@
 Pixels and other features that go together make the problem so narrow that L-BFGS needs hundreds of
 steps to learn its shape. Most of that shape is the features' covariance, which costs a few passes
 over the rows.
+
+The mathematics is in docs/mathematics/logistic-regression.md.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ FEWEST_A_FEATURE = 4
 SHARE, NARROW = 1 / 32, 128
 # What is added to each variance, as a share of itself and of the mean of all: at the minimum most
 # rows weigh little, and rows that are certain of their class weigh nothing.
-OWN, COMMON = 0.3, 0.1
+OWN = 0.3
+COMMON = 0.1
 
 
 def rows_to_see(n: int, d: int, classes: int) -> int:
