@@ -287,9 +287,7 @@ def main(
     folders: Annotated[list[Path] | None, typer.Argument(metavar="[DIR]...")] = None,
     starts: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR", help="Takes first fits from a later run."
-        ),
+        typer.Option(metavar="DIR", help="Takes first fits from a later run."),
     ] = None,
 ) -> None:
     """Take new runs in, and write README.md, docs/benchmarks.md, costs.json and the charts."""

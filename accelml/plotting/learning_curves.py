@@ -1,25 +1,16 @@
-"""Learning curves as pictures; needs no display and leaves pyplot's state alone."""
+"""Learning curves as pictures."""
 
 from __future__ import annotations
 
-import io
 import itertools
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from accelml.persistence import write_whole
+from accelml.plotting.style import COLORS, DASHES, MARKERS, log_axis, new_axes, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-# Okabe and Ito's palette without its yellow, which is too pale for lines: told apart with any
-# kind of colour vision.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
-MARKERS = "osD^vPX"
 
 
 def plot_learning_curves(
@@ -64,13 +55,11 @@ def plot_learning_curves(
     >>> ax.get_xlabel()
     'epoch'
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     if not curves or not any(len(values) for values in curves.values()):
         raise ValueError("curves has no values to draw; train for an epoch at least")
-    if ax is None:
-        ax = Figure(figsize=(6, 4), layout="constrained").subplots()
+    ax = new_axes(ax)
     # Wide under narrow only helps where lines lie on one another, and for a few of them.
     widest = 1.6 + 1.4 * (len(curves) - 1) if len(curves) <= 4 else 1.6
     styles = zip(itertools.cycle(COLORS), itertools.cycle(DASHES), itertools.cycle(MARKERS))
@@ -91,25 +80,13 @@ def plot_learning_curves(
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
     if y_scale == "log":
-        _log_axis(ax, "y")
+        log_axis(ax, "y")
     if x is None:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.grid(alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
+    plain(ax)
     if len(curves) > 1:
         ax.legend(frameon=False, ncols=1 + len(curves) // 6, handlelength=4)
     return ax
-
-
-def _log_axis(ax: Axes, which: Literal["x", "y"]) -> None:
-    """A logarithmic axis with plain numbers: 0.5, 1, 2, 5, 10."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    ax.set(**{f"{which}scale": "log"})
-    axis = ax.xaxis if which == "x" else ax.yaxis
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter(NullFormatter())
 
 
 def training_figure(estimator: Any, *, title: str = "") -> Figure:
@@ -187,53 +164,10 @@ def comparison_figure(
         curves, ax=right, x=seconds, x_label="seconds since the start, compilation included",
         y_label="", y_scale="log",
     )  # fmt: skip
-    _log_axis(right, "x")
+    log_axis(right, "x")
     legend = right.get_legend()
     if legend is not None:  # the one on the left serves both
         legend.remove()
     right.set_title("By the clock: what a backend costs and gains", fontsize="medium")
     figure.suptitle(title)
     return figure
-
-
-def check_picture_name(path: str | os.PathLike[str]) -> None:
-    """Raise before the work rather than after it.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Raises
-    ------
-    ValueError
-        If matplotlib cannot write a file with this ending.
-    """
-    from matplotlib.backend_bases import FigureCanvasBase
-
-    known = FigureCanvasBase.get_supported_filetypes()
-    if Path(path).suffix[1:].lower() not in known:
-        raise ValueError(
-            f"{os.fspath(path)}: is not the name of a picture; end it in .png, .svg or .pdf"
-        )
-
-
-def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure, the whole of it or nothing.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    path : path-like
-        Its ending decides the format.
-
-    Raises
-    ------
-    ValueError
-        If the ending is not that of a picture.
-    OSError
-        If the file cannot be written.
-    """
-    check_picture_name(path)
-    content = io.BytesIO()
-    figure.savefig(content, format=Path(path).suffix[1:].lower(), dpi=150)
-    write_whole(path, content.getvalue())

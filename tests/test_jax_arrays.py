@@ -1,0 +1,57 @@
+"""How arrays come to JAX on the CPU: shared where that can be, and else copied once."""
+
+import numpy as np
+import pytest
+
+from tests.backends import CASES, problem
+
+pytestmark = pytest.mark.skipif(bool(problem("jax")), reason=str(problem("jax")))
+
+
+def at(offset, shape, dtype):
+    """An array that begins so many bytes after a multiple of 64."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    buffer = np.zeros(size + 128, np.uint8)
+    start = -buffer.ctypes.data % 64 + offset
+    array = buffer[start : start + size].view(dtype).reshape(shape)
+    array[...] = np.random.default_rng(0).standard_normal(shape)
+    return array
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("offset", [0, 16, 32])
+@pytest.mark.parametrize("shape", [(3, 5), (70_000, 9)], ids=["small", "large"])
+def test_what_arrives_is_what_was_sent(shape, offset, dtype):
+    backend = CASES["jax"].make()
+    host = at(offset, shape, dtype)
+    variants = {"plain": host, "Fortran": np.asfortranarray(host), "strided": host[::2, ::-1]}
+    for label, sent in variants.items():
+        with backend.context():
+            arrived = backend.asarray(sent)
+            assert arrived.dtype == sent.dtype, label
+            np.testing.assert_array_equal(np.asarray(arrived), sent, err_msg=label)
+
+
+def test_a_copy_is_shared_and_the_users_array_is_not():
+    """Large arrays that XLA cannot use where they lie are copied once, and not by JAX again."""
+    from accelml_jax import aligned
+
+    host = at(16, (70_000, 9), "f4")
+    copy = aligned(host)
+    assert copy.ctypes.data % 64 == 0
+    assert not np.shares_memory(copy, host)
+    backend = CASES["jax"].make()
+    with backend.context():
+        arrived = backend.asarray(host)
+        shared = backend.asarray(copy)
+    assert shared.unsafe_buffer_pointer() == copy.ctypes.data
+    before = host.copy()
+    host[:] = 0  # what has arrived does not change with it
+    np.testing.assert_array_equal(np.asarray(arrived), before)
+
+
+def test_what_lies_well_or_is_small_is_not_copied():
+    from accelml_jax import aligned
+
+    for host in (at(0, (70_000, 9), "f4"), at(16, (3, 5), "f4")):
+        assert aligned(host) is host
