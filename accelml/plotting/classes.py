@@ -93,8 +93,8 @@ def plot_decision_boundary(
     for k, (label, name) in enumerate(zip(classes, names, strict=True)):
         rows = X[y == label]
         ax.scatter(
-            rows[:, 0], rows[:, 1], label=name, color=colors[k], marker=MARKERS[k % len(MARKERS)], s=28,
-            edgecolors="white", linewidths=0.6,
+            rows[:, 0], rows[:, 1], label=name, color=colors[k], marker=MARKERS[k % len(MARKERS)],
+            s=28, edgecolors="white", linewidths=0.6,
         )  # fmt: skip
     ax.set(xlabel=feature_names[0], ylabel=feature_names[1], xlim=sides[0, [0, -1]],
            ylim=sides[1, [0, -1]])  # fmt: skip
@@ -205,13 +205,13 @@ def plot_clusters(
     ax = new_axes(ax, (6, 5))
     for k in np.unique(labels):
         ax.scatter(
-            X[labels == k, 0], X[labels == k, 1], color=COLORS[k % len(COLORS)], marker=MARKERS[k % len(MARKERS)],
-            s=28, edgecolors="white", linewidths=0.6, label=f"cluster {k}",
+            X[labels == k, 0], X[labels == k, 1], color=COLORS[k % len(COLORS)],
+            marker=MARKERS[k % len(MARKERS)], s=28, edgecolors="white", linewidths=0.6, label=f"cluster {k}",
         )  # fmt: skip
     if centers is not None:
         ax.scatter(
-            centers[:, 0], centers[:, 1], color="black", marker="*", s=220, edgecolors="white", linewidths=1.2,
-            label="center", zorder=3,
+            centers[:, 0], centers[:, 1], color="black", marker="*", s=220,
+            edgecolors="white", linewidths=1.2, label="center", zorder=3,
         )  # fmt: skip
     ax.set(xlabel=feature_names[0], ylabel=feature_names[1])
     plain(ax)
