@@ -206,7 +206,8 @@ def plot_clusters(
     for k in np.unique(labels):
         ax.scatter(
             X[labels == k, 0], X[labels == k, 1], color=COLORS[k % len(COLORS)],
-            marker=MARKERS[k % len(MARKERS)], s=28, edgecolors="white", linewidths=0.6, label=f"cluster {k}",
+            marker=MARKERS[k % len(MARKERS)], s=28, edgecolors="white", linewidths=0.6,
+            label=f"cluster {k}",
         )  # fmt: skip
     if centers is not None:
         ax.scatter(
