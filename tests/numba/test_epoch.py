@@ -77,7 +77,10 @@ def test_a_batch_without_weight_moves_by_l2_alone():
 
     learner, data, batches, settings = task((7, 5, 3), SGD(), "f8", rows=64, size=32)
     data = data._replace(weights=np.zeros(64))
-    learnt, loss = epoch.run(MultilayerPerceptron(), SGD(), learner, data, batches, 0.5, settings)
+    with CASES["numba"].make().context():
+        learnt, loss = epoch.run(
+            MultilayerPerceptron(), SGD(), learner, data, batches, 0.5, settings
+        )
     assert np.isnan(loss)  # of no row at all, as batch after batch
     for new, old in zip(learnt.params, learner.params, strict=True):
         assert (np.abs(new.weights) < np.abs(old.weights)).all()
