@@ -81,6 +81,10 @@ CASES: dict[str, tuple[Timed, ...]] = {
     ),
     "accelml.cluster.distances.nearest": image_clusters(),
     "accelml.cluster.distances.squared_distances": image_clusters(),
+    "accelml.cluster.initialization.plus_plus": (
+        Timed("60,000 × 784, k=5", 60_000, 784, 5),
+        Timed("200,000 × 16, k=10", 200_000, 16, 10),
+    ),
     "accelml.cluster.lloyd.lloyd": image_clusters(limit=5),
     "accelml.cluster.lloyd.statistics": image_clusters(),
     "accelml.cluster.lloyd.sum_by_cluster": image_clusters(),

@@ -103,6 +103,13 @@ def lloyd(rng: Generator, n: int, d: int, k: int, limit: int = 3) -> tuple[Any, 
     return points, state, np.asarray(1e-9), np.asarray(limit, np.int32)
 
 
+def seeding(rng: Generator, n: int, d: int, k: int) -> tuple[Any, ...]:
+    points, _ = points_of(rng, n, d, k)
+    if k >= n:  # else rounding decides which of the last rows counts
+        points, k = points._replace(weights=np.ones_like(points.weights)), max(1, n // 4)
+    return points, np.array([n // 2], np.int32), rng.random((k - 1, 3))
+
+
 def centered_rows(rng: Generator, n: int, d: int, k: int) -> tuple[Any, ...]:
     return 3 + rows_of(rng, n, d), weights_of(rng, n)
 
@@ -312,6 +319,7 @@ ARGUMENTS = {
     "accelml.cluster.distances.directly": Arguments(directly),
     "accelml.cluster.distances.nearest": Arguments(nearest),
     "accelml.cluster.distances.squared_distances": Arguments(nearest),
+    "accelml.cluster.initialization.plus_plus": Arguments(seeding, wide=(2,)),
     "accelml.cluster.lloyd.lloyd": Arguments(lloyd, each("limit", 1, 3)),
     "accelml.cluster.lloyd.statistics": Arguments(lloyd_statistics),
     "accelml.cluster.lloyd.sum_by_cluster": Arguments(sum_by_cluster),

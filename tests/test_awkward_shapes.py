@@ -11,6 +11,7 @@ from accelml.testing.kernel_cases import backwards, fortran, plain, read_only, s
 from accelml.testing.kernels import Reference, call
 from accelml.tree import leaves, names, tree_map
 from tests.backends import CASES, problem
+from tests.cluster.kernel_cases import without_norms
 from tests.kernel_arguments import ARGUMENTS
 from tests.overrides import overrides
 
@@ -77,6 +78,7 @@ def compare(override, shape, dtype, layout, label):
         expected = call(
             Reference(), target.generic, target.static, tree_map(wide, arguments), where
         )
+        types, expected = (without_norms(of_generic, found) for of_generic in (types, expected))
         assert list(names(found)) == list(names(types)), where
         limit = TOLERANCES["kernel"].limit(dtype)
         limit = LIMITS.get((override.kernel, dtype), limit)

@@ -6,7 +6,7 @@ The mathematics is in docs/mathematics/k-means.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from accelml._typing import Array
 from accelml.backend import Backend
@@ -24,7 +24,7 @@ class Points(NamedTuple):
 
     X: Array  # (n, d)
     origin: Array  # (d,)
-    norms: Array  # (n,) |x − origin|²
+    norms: Any  # (n,) |x − origin|², or () where a backend would rather find them anew
     weights: Array  # (n,)
 
 
@@ -73,9 +73,11 @@ def scan_blocks(
         start = xp.minimum(at[0], xp.zeros_like(at[0]) + (n - size))
         index = start + offsets
         weights = xp.take(points.weights, index)
+        X = xp.take(points.X, index, axis=0) - points.origin
+        is_known = not isinstance(points.norms, tuple)
         block = Block(
-            xp.take(points.X, index, axis=0) - points.origin,
-            xp.take(points.norms, index),
+            X,
+            xp.take(points.norms, index) if is_known else squared_norms(xp, X),
             xp.where(index >= at[0], weights, xp.zeros_like(weights)),
             xp.zeros_like(index) if labels is None else xp.take(labels, index),
         )

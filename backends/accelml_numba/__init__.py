@@ -42,5 +42,6 @@ class NumbaBackend(NumpyBackend):
         import accelml_numba.objectives
         import accelml_numba.optimize
         import accelml_numba.preprocessing
+        import accelml_numba.seeding
         import accelml_numba.squared_error
         import accelml_numba.training  # noqa: F401  (all register their overrides)

@@ -48,28 +48,27 @@ def add_gaps(X: Floats, origin: Floats, i: int, residue: Floats) -> Any:
 
 
 @compiled
-def fill_norms(
-    X: Floats, origin: Floats, start: int, stop: int, norms: Floats, residue: Floats
-) -> None:
-    """|x|² of some rows, and the sum of these, both less the origin."""
+def sum_norms(X: Floats, origin: Floats, start: int, stop: int, residue: Floats) -> float:
+    """Σ |x|² of some rows less the origin, and their sum, which is added to the residue."""
+    total = 0.0
     for i in range(start, stop):
-        norms[i] = add_gaps(X, origin, i, residue)
+        total += add_gaps(X, origin, i, residue)
+    return total
 
 
 @centered.register("numba")
 def _centered(backend: Backend, X: Array, weights: Array) -> Centered:
     n, d = X.shape
     origin = column_means(backend, X)
-    norms = np.empty(n, X.dtype)
 
     def part(start: int, stop: int) -> Floats:
-        residue = np.zeros(d)
-        fill_norms(X, origin, start, stop, norms, residue)
-        return residue
+        sums = np.zeros(d + 1)
+        sums[d] = sum_norms(X, origin, start, stop, sums[:d])
+        return sums
 
-    residue = np.sum(in_parts(part, n, X.size), axis=0) / n
-    variance = (norms.sum(dtype=np.float64) / n - residue @ residue) / d
-    return Centered(Points(X, origin, norms, weights), variance)
+    sums = np.sum(in_parts(part, n, X.size), axis=0) / n
+    variance = (sums[d] - sums[:d] @ sums[:d]) / d
+    return Centered(Points(X, origin, (), weights), variance)
 
 
 @compiled_sums

@@ -34,6 +34,7 @@ class NumpyBackend(Backend):
         import accelml_numpy.objectives
         import accelml_numpy.optimize
         import accelml_numpy.preprocessing
+        import accelml_numpy.seeding
         import accelml_numpy.squared_error
         import accelml_numpy.training  # noqa: F401  (all register their overrides)
 

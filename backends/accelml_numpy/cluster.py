@@ -51,7 +51,7 @@ def _nearest(backend: Backend, X: Array, norms: Array, centers: Array) -> Array:
     distances += center_norms
     labels = distances.argmin(axis=1).astype(np.int32)
     limit = distances[np.arange(len(X)), labels] + doubt(np, X) * (norms + center_norms.max())
-    unsure = np.flatnonzero(np.count_nonzero(distances <= limit[:, None], axis=1) != 1)
+    unsure = np.flatnonzero((distances <= limit[:, None]).sum(axis=1) != 1)
     for part in slices(len(unsure), PAIRS):
         rows = unsure[part]
         labels[rows] = nearest.generic(backend, X[rows], norms[rows], centers)
@@ -92,11 +92,11 @@ def _column_means(backend: Backend, X: Array) -> Array:
 def _centered(backend: Backend, X: Array, weights: Array) -> Centered:
     n, d = X.shape
     origin = column_means(backend, X)
-    norms, residue = np.empty(n, X.dtype), np.zeros(d)
+    total, residue = 0.0, np.zeros(d)
     for rows in slices(n, PAIRS // 4):
         around = X[rows] - origin
-        np.einsum("ij,ij->i", around, around, out=norms[rows])
+        total += np.einsum("ij,ij->i", around, around).sum(dtype=np.float64)
         residue += around.sum(axis=0)
     residue /= n
-    variance = (norms.sum(dtype=np.float64) / n - residue @ residue) / d
-    return Centered(Points(X, origin, norms, weights), variance)
+    variance = np.float64((total / n - residue @ residue) / d)
+    return Centered(Points(X, origin, (), weights), variance)

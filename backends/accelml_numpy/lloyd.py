@@ -32,11 +32,13 @@ CACHED = 2**18
 # Sums are kept up by the rows that change, and made anew after so many iterations.
 REFRESH = 32
 # One part in so many rows may change before it is cheaper to sum all rows anew.
-FEW = 3
+FEW = 4
 # Rows are shared out in so many parts, however many threads there are.
-PARTS = 16
+PARTS = 32
 # Entries up to which a matrix that is mostly zero is made faster than a sparse one.
 DENSE = 2**12
+# Elements of all rows and their distances, up to which no row is passed over.
+WHOLE = 2**15
 # More than what rounding adds to a slack in one subtraction.
 SHRINK = np.float32(1 - 2**-22)
 
@@ -57,11 +59,9 @@ class Kept:
 class Changes(NamedTuple):
     """Rows that have a new label."""
 
-    rows: Floats  # (changes,)
+    rows: Floats  # (changes,) int32
     before: Floats  # (changes,) int32, their labels before
 
-
-NONE = Changes(np.zeros(0, np.int64), np.zeros(0, np.int32))
 
 Assign = Callable[[Backend, Points, Floats, Kept], "Changes | None"]
 Add = Callable[[Points, Kept, "Changes | None"], None]
@@ -136,8 +136,9 @@ def keep_sums(points: Points, kept: Kept, changes: Changes | None, add: Add) -> 
         total[:] = 0
     add(points, kept, changes)
     if changes is not None and points.weights.strides == (0,):  # ones, which leave no rounding
-        weight += np.bincount(kept.labels[changes.rows], minlength=len(weight))
-        weight -= np.bincount(changes.before, minlength=len(weight))
+        for part in slices(len(changes.rows), 2**16):  # bincount copies to int64
+            weight += np.bincount(kept.labels[changes.rows[part]], minlength=len(weight))
+            weight -= np.bincount(changes.before[part], minlength=len(weight))
     else:
         weight[:] = 0
         for rows in slices(len(points.X), 2**16):
@@ -180,7 +181,7 @@ def assign_by_products(
         slack = kept.slack[part]
         slack -= kept.loss[kept.labels[part]]
         slack *= SHRINK
-        active = np.flatnonzero(slack <= 0) + part.start
+        active = np.flatnonzero(slack <= 0).astype(np.int32) + np.int32(part.start)
         labels = np.empty(len(active), np.int32)
         with np.errstate(all="ignore"):
             for chunk in slices(len(active), size):
@@ -240,12 +241,15 @@ def add_by_products(points: Points, kept: Kept, changes: Changes | None) -> None
 
     def add_part(part: slice) -> Floats:
         total = np.zeros((k, d))
-        for chunk in slices(part.stop - part.start, max(1, CACHED // d)):
+        for chunk in slices(part.stop - part.start, max(1, CACHED // (2 * d))):
             at = slice(part.start + chunk.start, part.start + chunk.stop)
             rows = at if changes is None else changes.rows[at]
-            X = points.X[rows] - points.origin
-            weights, labels = points.weights[rows].astype(X.dtype), kept.labels[rows]
-            if changes is not None:
+            weights, labels = points.weights[rows].astype(points.X.dtype), kept.labels[rows]
+            if changes is None:
+                X = points.X[rows] - points.origin
+            else:
+                X = points.X[rows]
+                X -= points.origin
                 labels = np.stack([labels, changes.before[at]], axis=1)
                 weights = np.stack([weights, -weights], axis=1)
             total += members(labels, weights, k) @ X
@@ -266,20 +270,47 @@ def members(labels: Floats, weights: Floats, k: int) -> Any:
     return csc_array((weights.ravel(), labels.ravel(), ends), shape=(k, n))
 
 
+def iterate_whole(
+    backend: Backend, points: Points, state: State, tol: Array, limit: Array
+) -> State:
+    """The loop over so few rows that all of them cost less than finding out which matter."""
+    X, (k, _) = points.X - points.origin, state.centers.shape
+    norms, rows = np.einsum("ij,ij->i", X, X), np.arange(len(X))
+    for _ in range(int(limit)):
+        if bool(state.converged):
+            break
+        labels = nearest(backend, X, norms, state.centers)
+        member = np.zeros((k, len(X)), X.dtype)
+        member[labels, rows] = points.weights
+        weight = np.bincount(labels, points.weights, k)
+        sums = ClusterSums((member @ X).astype(np.float64), weight)
+        if not (weight > 0).all():
+            sums = repair(backend, points, state.centers, labels, sums)
+        is_same = ~(labels != state.labels).any()
+        state = moved(np, state, update(np, sums, state.centers), labels, is_same, tol)
+    return state
+
+
 @lloyd.register("numpy")
 def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Array) -> State:
+    if len(points.X) * sum(state.centers.shape) <= WHOLE:
+        return iterate_whole(backend, points, state, tol, limit)
     return iterate(backend, points, state, tol, limit, assign_by_products, add_by_products)
 
 
 @labels_of.register("numpy")
 def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
     origin = column_means(backend, centers)
-    return label(backend, X, origin, centers - origin, assign_by_products)
+    centers = centers - origin
+    if len(X) * sum(centers.shape) <= WHOLE:
+        X = X - origin
+        return nearest(backend, X, np.einsum("ij,ij->i", X, X), centers)
+    return label(backend, X, origin, centers, assign_by_products)
 
 
 def label(backend: Backend, X: Floats, origin: Floats, centers: Floats, assign: Assign) -> Floats:
     """The labels of rows as the first iteration finds them."""
     kept = begin(len(X), centers.shape)
     kept.bounds = np.empty((0, len(centers)), np.float32)
-    assign(backend, Points(X, origin, X[:0, 0], X[:0, 0]), centers, kept)
+    assign(backend, Points(X, origin, (), X[:0, 0]), centers, kept)
     return kept.labels

@@ -12,6 +12,7 @@ from accelml.cluster.initialization import (
     random_rows,
 )
 from accelml.cluster.rows import centered
+from accelml_numpy import seeding
 from tests.cluster.starts import raw
 
 FAST = pytest.mark.backends("numpy", "numpy-generic", "array-api-strict", "numba")
@@ -60,6 +61,10 @@ def test_what_chance_decides(weights, k, trials):
 def test_greedy_seeding(backend, monkeypatch, size, scale):
     """In one block, and in blocks of which the last two have rows in common."""
     monkeypatch.setattr(rows, "block_size", lambda shape, k: size)
+    monkeypatch.setattr(seeding, "CHUNK", size)
+    if size == 5:  # and with no room for the distances of all candidates
+        for name, value in (("CACHED", 5 * (2 + 3)), ("FEW", 0), ("PART", 1000)):
+            monkeypatch.setattr(seeding, name, value)
     for seed in range(10):
         rng = np.random.default_rng(seed)
         X, weights = scale * rng.standard_normal((12, 2)), rng.random(12)
