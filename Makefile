@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test mutants bench bench-sizes docs lint types format gpu-check clean
+.PHONY: help demo test mutants bench bench-sizes lab notebooks docs links lint types format gpu-check clean
 
 help:
 	@echo "make demo       install with Numba and JAX, train on every backend, check the gradients"
@@ -16,8 +16,11 @@ help:
 	@echo "make mutants    break the arithmetic in 5,000 ways: a test must fail each time (twenty minutes)"
 	@echo "make bench      race every backend against the other libraries (half an hour)"
 	@echo "make bench-sizes  cost against size, from 1,000 to 10,000,000 rows (twenty minutes)"
+	@echo "make lab        JupyterLab on the notebooks"
+	@echo "make notebooks  run all of them, without and with the real data, and in a browser (half an hour)"
 	@echo "make docs       the documentation, into docs/_build/html (warnings are errors)"
-	@echo "make lint       ruff and the file checks"
+	@echo "make links      the addresses in the documentation (needs a network)"
+	@echo "make lint       ruff and the spelling"
 	@echo "make types      mypy --strict"
 	@echo "make gpu-check  the suite and the demo on a machine with an NVIDIA GPU"
 
@@ -69,6 +72,17 @@ bench: $(VENV)/.dev $(VENV)/.peers
 bench-sizes: $(VENV)/.dev $(VENV)/.peers
 	$(BIN)/accelml bench --sizes --save $(BENCH)/sizes $(ARGS)
 
+$(VENV)/.notebooks: pyproject.toml | $(VENV)/.dev
+	$(PIP) install --quiet --group notebooks
+	@touch $@
+
+lab: $(VENV)/.notebooks
+	$(BIN)/jupyter lab notebooks $(ARGS)
+
+# One at a time: each is to be done within a minute, on two cores.
+notebooks: $(VENV)/.dev $(VENV)/.notebooks
+	$(PYTEST) --notebooks -p no:xdist tests/notebooks tests/docs $(ARGS)
+
 $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --editable . --group docs
 	@touch $@
@@ -88,9 +102,14 @@ $(MATHJAX_FILE):
 docs: $(VENV)/.docs $(MATHJAX_FILE)
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html $(ARGS)
 
+# Whether the addresses of the pages still lead somewhere; needs a network.
+links: $(VENV)/.docs
+	$(BIN)/sphinx-build -b linkcheck docs docs/_build/links $(ARGS)
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	git ls-files -z -- '*.md' '*.py' '*.ipynb' '*.js' '*.cu*' | xargs -0 $(BIN)/codespell
 
 types: $(VENV)/.dev
 	$(BIN)/mypy

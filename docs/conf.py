@@ -16,7 +16,7 @@ copyright = author
 version = release = accelml.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
@@ -24,12 +24,14 @@ extensions = [
     "sphinx_copybutton",
     "docstrings",
     "learning_map",
+    "notebooks",
     "source",
 ]
 exclude_patterns = ["_build", "_ext"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
+nb_execution_mode = "off"
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

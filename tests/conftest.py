@@ -21,6 +21,18 @@ def pytest_addoption(parser):
         choices=sorted(CASES),
         help="fail, rather than skip, where this backend cannot run; may be given several times",
     )
+    parser.addoption(
+        "--notebooks", action="store_true", help="run the notebooks, too: about fifteen minutes"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--notebooks"):
+        return
+    skip = pytest.mark.skip(reason="runs a notebook: make notebooks")
+    for item in items:
+        if item.get_closest_marker("notebooks"):
+            item.add_marker(skip)
 
 
 def pytest_generate_tests(metafunc):

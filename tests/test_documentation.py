@@ -45,12 +45,14 @@ def test_the_examples_of_the_docstrings(name):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_python_of_the_pages_runs(page, tmp_path, monkeypatch):
+    """A block goes on where the one before it ended, as who reads the page does."""
     monkeypatch.chdir(tmp_path)
+    names = {"__name__": "__main__"}
     for block in blocks(page, "python"):
         if "jax" in block and problem("jax"):
             pytest.skip(problem("jax"))
         try:
-            exec(compile(block, str(page), "exec"), {"__name__": "__main__"})
+            exec(compile(block, str(page), "exec"), names)
         except DatasetUnavailable as error:
             pytest.skip(f"no network and no MNIST here: {str(error).splitlines()[0]}")
 
@@ -75,6 +77,12 @@ def test_the_commands_of_the_pages_exist(page):
             known = {option for parameter in command.params for option in parameter.opts}
             options = {word.partition("=")[0] for word in words[2:] if word.startswith("-")}
             assert options <= known | {"--help"}, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_picture_has_words_for_who_cannot_see_it(page):
+    pictures = re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", page.read_text())
+    assert [place for words, place in pictures if not words.strip()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

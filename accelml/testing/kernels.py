@@ -40,10 +40,14 @@ def kernel_checks(backend: Backend) -> Iterator[tuple[str, Callable[[], object]]
             yield f"kernel {key.removeprefix('accelml.')}", partial(check_kernel, backend, target)
 
 
+# Packages without kernels, of which some need what only their users have.
+NO_KERNELS = ("accelml.cli", "accelml.interactive", "accelml.testing")
+
+
 def load_kernels() -> None:
     """Import every module that may hold a kernel."""
     for module in pkgutil.walk_packages(accelml.__path__, "accelml."):
-        if not module.name.startswith(("accelml.cli", "accelml.testing")):
+        if not module.name.startswith(NO_KERNELS):
             importlib.import_module(module.name)
 
 

@@ -18,6 +18,7 @@ def committed():
 def test_the_page_and_the_readme_are_made_of_the_committed_figures(committed):
     assert publish.PAGE.read_text() == publish.page(committed)
     assert (publish.ROOT / "README.md").read_text() == publish.readme(committed)
+    assert publish.GUIDE.read_text() == publish.guide(committed)
 
 
 def test_auto_goes_by_the_committed_figures(committed):
