@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from accelml.progress import Update
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 try:
@@ -49,6 +51,7 @@ class FitTasks:
         self.estimator = estimator
         self.context: Any = None
         self.steps = steps
+        self.losses: list[float] = []
         self.data: dict[str, Any] = {"X": X, "y": y}
         if sample_weight is not None:
             self.data["metadata"] = {"sample_weight": sample_weight}
@@ -73,6 +76,15 @@ class FitTasks:
         if error is None:
             self.end()
 
+    def noting(self, update: Update) -> Update:
+        """The same monitor, which notes losses for the callbacks: their ``loss_curve_`` so far."""
+
+        def note(iteration: int, **figures: float) -> None:
+            self.losses.append(figures["loss"])
+            update(iteration, **figures)
+
+        return note if self.are_followed else update
+
     def begin(self, steps: int) -> None:
         """Report the begin of the fit."""
         if self.are_followed:
@@ -89,8 +101,13 @@ class FitTasks:
             return False
         task = self.context.subcontext(task_name="iteration")
         task.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+
+        def with_curve() -> Mapping[str, Any]:
+            curve = {"loss_curve_": list(self.losses)} if self.losses else {}
+            return {**fitted(), **curve}
+
         stop = task.call_on_fit_task_end(
-            estimator=self.estimator, **self.data, reconstruction_attributes=fitted
+            estimator=self.estimator, **self.data, reconstruction_attributes=with_curve
         )
         return bool(stop)
 

@@ -194,3 +194,21 @@ def test_the_warning_of_a_followed_fit_points_here():
     with pytest.warns(RuntimeWarning, match="n_init=3") as seen:
         model.fit(X)
     assert {one.filename for one in seen} == {__file__}
+
+
+GRADIENTS = [
+    LinearRegression(solver="gd", max_iter=5, tol=0),
+    LogisticRegression(max_iter=5, tol=0),
+    MLPClassifier(4, solver="lbfgs", max_iter=5, tol=0, random_state=0),
+    MLPClassifier(4, max_iter=5, random_state=0),
+]
+
+
+@pytest.mark.parametrize("model", GRADIENTS, ids=str)
+def test_the_loss_so_far_is_there_after_each_iteration(model):
+    X, y = table("iris")
+    log = Log()
+    model.set_callbacks(log).fit(X, y > 0)
+    curves = [after.loss_curve_ for after in log.models]
+    assert [len(curve) for curve in curves] == [1, 2, 3, 4, 5]
+    assert curves[-1] == model.loss_curve_

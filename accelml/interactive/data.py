@@ -110,9 +110,7 @@ def sklearn_iris() -> Data:
     """The same flowers, which scikit-learn has with it."""
     from sklearn.datasets import load_iris
 
-    data = of_bunch(load_iris(), "Fisher's irises: 150 flowers, 3 species (scikit-learn's copy).")
-    names = tuple(name.removesuffix(" (cm)") for name in data.feature_names)
-    return dataclasses.replace(data, feature_names=names)
+    return of_bunch(load_iris(), "Fisher's irises: 150 flowers, 3 species (scikit-learn's copy).")
 
 
 def microchips() -> Data:
@@ -137,7 +135,7 @@ def made_servers() -> Data:
     """Servers of our own."""
     X, y = datasets.make_server_metrics(random_state=0)
     about = stand_in_for("The table of servers", "accelml makes some of its own")
-    names = ("latency (ms)", "throughput (MB/s)")
+    names = ("latency (ms)", "throughput (mb/s)")
     return Data(X, y, names, ("normal", "anomaly"), False, about)
 
 

@@ -154,7 +154,7 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
                 learning_rate=self.learning_rate,
                 tol=self.tol,
                 max_iter=self._limit,
-                update=update,
+                update=tasks.noting(update),
                 inspect=inspect if tasks.are_followed else None,
             )
 

@@ -235,7 +235,7 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
                     learning_rate=self.learning_rate,
                     tol=self.tol,
                     max_iter=self.max_iter,
-                    update=update,
+                    update=tasks.noting(update) if len(problems) == 1 else update,
                     inspect=self._reporter(backend, classes, tasks, scores),
                 )
             report(

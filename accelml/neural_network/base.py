@@ -230,6 +230,7 @@ class MLPBase(EpochTraining):
         def inspect(now: Parameters) -> bool:
             return tasks.iteration(lambda: self._fitted(backend, now))
 
+        note = tasks.noting(reporting.update)
         result = minimize(
             backend,
             LBFGS(),
@@ -238,7 +239,7 @@ class MLPBase(EpochTraining):
             (data, backend.asarray(self.alpha, backend.xp.float64)),
             tol=self.tol,
             max_iter=self.max_iter,
-            monitor=lambda iteration, loss: reporting.update(iteration, loss=loss),
+            monitor=lambda iteration, loss: note(iteration, loss=loss),
             inspect=inspect if tasks.are_followed else None,
         )
         report(

@@ -1,0 +1,104 @@
+"""The notebooks as they are committed, and as they run."""
+
+import base64
+import os
+import platform
+import re
+import time
+
+import pytest
+
+nbformat = pytest.importorskip("nbformat", reason="pip install --group notebooks")
+
+from notebooks.execute import SOLUTION, WIDGET_VIEW, execute, paths  # noqa: E402
+
+EMBEDDED_ONLY = {
+    "ACCELML_DATA_DIR": "",
+    "https_proxy": "http://127.0.0.1:9",  # nobody listens there
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+}
+NAMES = [path.stem for path in paths()]
+
+
+@pytest.fixture(params=paths(), ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs(notebook):
+    return [output for cell in code_cells(notebook) for output in cell.outputs]
+
+
+def test_all_of_them_are_there():
+    assert [name[:2] for name in NAMES] == [f"{number:02}" for number in range(1, 15)]
+
+
+def test_committed_as_a_clean_kernel_left_it(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+    nbformat.validate(notebook)
+    for output in outputs(notebook):
+        assert output.output_type != "error"
+        assert WIDGET_VIEW not in output.get("data", {})
+
+
+def test_small(path):
+    assert path.stat().st_size < 1_000_000
+
+
+def test_nothing_of_the_machine_is_in_it(path):
+    text = path.read_text()
+    for place in (r"/home/", r"/root/", r"/work/", r"/tmp/", r"site-packages", r"[A-Z]:\\\\"):
+        assert not re.search(place, text), place
+    assert len(platform.node()) < 4 or platform.node() not in text
+
+
+def test_every_picture_has_words_beside_it(notebook):
+    pictures = [output for output in outputs(notebook) if "image/png" in output.get("data", {})]
+    assert pictures
+    for output in pictures:
+        alt = output.metadata.get("image/png", {}).get("alt") or output.data["text/plain"]
+        assert len(alt.split()) >= 5, alt
+        assert "object" not in alt, alt
+        assert base64.b64decode(output.data["image/png"]).startswith(b"\x89PNG")
+
+
+def test_three_exercises_with_hidden_solutions(notebook):
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert len(SOLUTION.findall(text)) == 3
+
+
+def test_menus_formulas_and_source(notebook):
+    code = "\n".join(cell.source for cell in code_cells(notebook))
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert "Choice(" in code
+    assert "explore(" in code
+    assert "show_source(" in code
+    assert "$$" in text
+
+
+def test_no_wall_of_code(notebook):
+    for cell in code_cells(notebook):
+        assert len(cell.source.splitlines()) <= 30, cell.source[:80]
+
+
+@pytest.mark.notebooks
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("data", ["embedded", "real"])
+def test_runs_from_a_clean_kernel(notebook, data):
+    """On the embedded data with the solutions of the exercises, on the real ones as it stands."""
+    if data == "real" and not os.environ.get("ACCELML_DATA_DIR"):
+        pytest.skip("ACCELML_DATA_DIR is not set")
+    environment = EMBEDDED_ONLY if data == "embedded" else {}
+    start = time.monotonic()
+    execute(notebook, solutions=data == "embedded", **environment)
+    assert time.monotonic() - start < 60
