@@ -51,8 +51,10 @@ def execute(notebook: Any, *, solutions: bool = False, **environment: str) -> An
         notebook.cells = [part for cell in notebook.cells for part in with_solutions(cell)]
     variables = {key: value for key, value in (os.environ | environment).items() if value}
     with tempfile.TemporaryDirectory() as folder:
+        # Without the state of widgets nbclient fails where one holds outputs, such as the bar of a
+        # download; ``clean`` leaves the state out.
         client = NotebookClient(
-            notebook, timeout=SECONDS, kernel_name="python3", store_widget_state=False,
+            notebook, timeout=SECONDS, kernel_name="python3", store_widget_state=True,
             resources={"metadata": {"path": folder}},
         )  # fmt: skip
         client.execute(env=variables)
@@ -74,7 +76,8 @@ def clean(notebook: Any) -> Any:
         "language_info": {"name": "python"},
     }
     for number, cell in enumerate(notebook.cells, 1):
-        cell["id"], cell["metadata"] = f"cell-{number:02}", {}
+        kept = {key: cell.metadata[key] for key in ("jupyter", "tags") if key in cell.metadata}
+        cell["id"], cell["metadata"] = f"cell-{number:02}", kept
         if cell.cell_type == "code":
             cell["outputs"] = [
                 output for output in map(without_widgets, cell.outputs) if output is not None

@@ -88,5 +88,5 @@ class LiveCurve:
         image = Image(picture(axes), format="png", alt=f"{alt} {self.x_label}s.")
         if self._handle is None:
             self._handle = display(image, display_id=True)
-        elif self._handle is not None:
+        else:
             self._handle.update(image)

@@ -6,12 +6,29 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from IPython.display import Code
+
+@dataclass(frozen=True, repr=False)
+class Source:
+    """Lines of Python, which a notebook shows in its own colours, light or dark.
+
+    Attributes
+    ----------
+    data : str
+    """
+
+    data: str
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self.data}\n```"
+
+    def __repr__(self) -> str:
+        return self.data
 
 
-def show_source(thing: Callable[..., Any] | type, first: str = "", last: str = "") -> Code:
+def show_source(thing: Callable[..., Any] | type, first: str = "", last: str = "") -> Source:
     """The source of a function or a class, less its docstring.
 
     Parameters
@@ -24,7 +41,8 @@ def show_source(thing: Callable[..., Any] | type, first: str = "", last: str = "
 
     Returns
     -------
-    IPython.display.Code
+    Source
+        The lines, in ``data`` too.
 
     Raises
     ------
@@ -34,7 +52,7 @@ def show_source(thing: Callable[..., Any] | type, first: str = "", last: str = "
     Examples
     --------
     >>> from accelml.cluster.lloyd import update
-    >>> print(show_source(update, first="mean =", last="mean =").data)
+    >>> show_source(update, first="mean =", last="mean =")
     mean = sums.total / xp.where(weight > 0, weight, xp.ones_like(weight))
     """
     thing = inspect.unwrap(getattr(thing, "generic", thing))
@@ -45,7 +63,7 @@ def show_source(thing: Callable[..., Any] | type, first: str = "", last: str = "
         del lines[body[0].lineno - 1 : body[0].end_lineno]
     begin = find(lines, first, 0) if first else 0
     end = find(lines, last, begin) if last else len(lines) - 1
-    return Code(textwrap.dedent("\n".join(lines[begin : end + 1])), language="python")
+    return Source(textwrap.dedent("\n".join(lines[begin : end + 1])))
 
 
 def find(lines: list[str], text: str, begin: int) -> int:
