@@ -1,5 +1,6 @@
 """Learning curves: what is drawn, and that it can be told apart."""
 
+import itertools
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from sklearn.datasets import load_iris
 
+from accelml.bench.charts import THEIRS
 from accelml.linear_model import LogisticRegression
 from accelml.neural_network import MLPClassifier
 from accelml.plotting import (
@@ -42,10 +44,56 @@ def test_curves_that_coincide_can_be_told_apart():
     assert widths == sorted(widths, reverse=True), "a wide line would hide a narrow one"
 
 
-def test_colors_differ_in_lightness_and_hue_for_every_eye():
-    lightness = [np.dot(to_rgb(color), (0.2126, 0.7152, 0.0722)) for color in COLORS]
-    assert max(lightness) < 0.75, "too pale on white"
-    assert len(set(COLORS)) == len(COLORS)
+# What three kinds of colour vision make of linear RGB: Machado, Oliveira, Fernandes, A
+# physiologically-based model for simulation of color vision deficiency, IEEE TVCG 15, 2009.
+VISION = {
+    "all cones": np.eye(3),
+    "no L cones": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+         [-0.003882, -0.048116, 1.051998]]
+    ),
+    "no M cones": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+         [-0.011820, 0.042940, 0.968881]]
+    ),
+    "no S cones": np.array(
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+         [0.004733, 0.691367, 0.303900]]
+    ),
+}  # fmt: skip
+
+
+def linear(color):
+    rgb = np.array(to_rgb(color))
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def oklab(rgb):
+    """Lightness and two hues, where equal distances look equal (Ottosson, 2020)."""
+    cones = np.array(
+        [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
+         [0.0883024619, 0.2817188376, 0.6299787005]]
+    )  # fmt: skip
+    hues = np.array(
+        [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
+         [0.0259040371, 0.7827717662, -0.8086757660]]
+    )  # fmt: skip
+    return hues @ np.cbrt(cones @ np.clip(rgb, 0, 1))
+
+
+@pytest.mark.parametrize("color", [*COLORS, THEIRS])
+def test_colors_stand_out_from_white(color):
+    """By the 3 : 1 that WCAG 2.1 asks of graphics (1.4.11)."""
+    luminance = linear(color) @ (0.2126, 0.7152, 0.0722)
+    assert 1.05 / (luminance + 0.05) >= 3
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_colors_differ_for_every_eye(vision):
+    """A just noticeable difference is 0.02."""
+    seen = [oklab(VISION[vision] @ linear(color)) for color in COLORS]
+    for one, other in itertools.combinations(seen, 2):
+        assert np.linalg.norm(one - other) > 0.07
 
 
 def test_it_draws_where_it_is_told():

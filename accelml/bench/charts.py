@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LIBRARIES = ("numpy", "numba", "jax", "cupy")  # each keeps its colour in every picture
-OURS, THEIRS = COLORS[0], "#999999"
+OURS, THEIRS = COLORS[0], "#8A8A8A"
 
 
 def draw(

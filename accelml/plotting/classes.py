@@ -148,7 +148,7 @@ def plot_confusion_matrix(
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ax.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(counts):
-        color = "white" if shares[i, j] > 0.5 else "black" if count else "#999999"
+        color = "white" if shares[i, j] > 0.5 else "black" if count else "#6E6E6E"
         ax.text(j, i, f"{count:,}", ha="center", va="center", color=color, fontsize="small")
     places = range(len(labels))
     ax.set_xticks(places, names, rotation=0 if max(map(len, names)) < 4 else 45)

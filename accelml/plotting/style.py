@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's palette without its yellow, which is too pale for lines: told apart with any
-# kind of colour vision.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe and Ito's palette with a red and a grey violet in place of its three pale colours, which
+# are hard to see on white: told apart with any kind of colour vision.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#A80000", "#5C4F62", "#000000")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 MARKERS = "osD^vPX"
 # Pale to dark in one hue, and two hues on both sides of white, as told apart.
