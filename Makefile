@@ -17,7 +17,7 @@ help:
 	@echo "make bench      race every backend against the other libraries (half an hour)"
 	@echo "make bench-sizes  cost against size, from 1,000 to 10,000,000 rows (twenty minutes)"
 	@echo "make lab        JupyterLab on the notebooks"
-	@echo "make notebooks  run all of them, without and with the real data, and in a browser (half an hour)"
+	@echo "make notebooks  run all of them, without and with the real data, and in a browser (ten minutes)"
 	@echo "make docs       the documentation, into docs/_build/html (warnings are errors)"
 	@echo "make links      the addresses in the documentation (needs a network)"
 	@echo "make lint       ruff and the spelling"
@@ -79,7 +79,8 @@ $(VENV)/.notebooks: pyproject.toml | $(VENV)/.dev
 lab: $(VENV)/.notebooks
 	$(BIN)/jupyter lab notebooks $(ARGS)
 
-# One at a time: each is to be done within a minute, on two cores.
+# One at a time: each is to be done within a minute, on two cores. Chromium is looked for, and so are
+# the pages that `make docs` has built; what needs one that is missing is skipped.
 notebooks: $(VENV)/.dev $(VENV)/.notebooks
 	$(PYTEST) --notebooks -p no:xdist tests/notebooks tests/docs $(ARGS)
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent
 SECONDS = 300  # for a whole notebook on a slow machine; the tests allow 60
@@ -46,6 +45,8 @@ def execute(notebook: Any, *, solutions: bool = False, **environment: str) -> An
     nbclient.exceptions.CellExecutionError
         If a cell raises.
     """
+    from nbclient import NotebookClient  # with the group "notebooks"; the rest does without
+
     notebook = copy.deepcopy(notebook)
     if solutions:
         notebook.cells = [part for cell in notebook.cells for part in with_solutions(cell)]

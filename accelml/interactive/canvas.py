@@ -16,8 +16,9 @@ from accelml.interactive.choice import with_text
 
 Floats = np.ndarray[Any, Any]
 
-# MNIST's images: the digit fits into a square of 20 pixels, in the middle of one of 28.
-SIDE, INSIDE = 28, 20
+# MNIST's images: the digit fits into a square of 20 pixels, in one of 28, and its center of mass is
+# nearest to pixel (14, 14), counted from 0, as measured on the images themselves.
+SIDE, INSIDE, MIDDLE = 28, 20, 14
 
 
 class Pad(anywidget.AnyWidget):
@@ -95,8 +96,8 @@ def bars(names: list[str], scores: Floats) -> str:
 def centered_digit(drawing: Floats) -> Floats:
     """A drawing as MNIST's makers prepared theirs.
 
-    The ink is scaled, with its proportions kept, to fit a square of 20 pixels, and its center of
-    mass is put in the middle of 28 × 28.
+    The ink is scaled, with its proportions kept, to fit a square of 20 pixels, and moved by whole
+    pixels until its center of mass is in the middle of 28 × 28.
 
     Parameters
     ----------
@@ -126,10 +127,9 @@ def centered_digit(drawing: Floats) -> Floats:
     small = np.clip(
         ndimage.zoom(smooth, zoom, order=1, grid_mode=True, mode="grid-constant"), 0, None
     )
-    canvas = np.zeros((SIDE, SIDE))
-    top, left = ((SIDE - size) // 2 for size in small.shape)
-    canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
-    shift = (SIDE - 1) / 2 - np.array(ndimage.center_of_mass(canvas))
-    moved = np.clip(ndimage.shift(canvas, shift, order=1), 0, None)
-    image: Floats = (moved / moved.max()).astype(np.float32)
+    # MNIST's images were moved by whole pixels, to where their center of mass is nearest to MIDDLE.
+    corner = np.rint(MIDDLE - np.array(ndimage.center_of_mass(small))).astype(int)
+    top, left = np.clip(corner, 0, SIDE - np.array(small.shape))
+    image = np.zeros((SIDE, SIDE), np.float32)
+    image[top : top + small.shape[0], left : left + small.shape[1]] = small / small.max()
     return image

@@ -67,7 +67,7 @@ class Explorer(ipywidgets.VBox):
         self.controls = controls
         self.values: dict[str, Any] = {}
         self._png = b""
-        self._output = ipywidgets.HTML()
+        self._output = ipywidgets.HTML().add_class("accelml-figure")
         watched = list(controls.values())
         if choice is not None:
             watched += [choice.backend_menu, choice.seed_menu]
@@ -75,6 +75,7 @@ class Explorer(ipywidgets.VBox):
             widget.observe(self._follow, names="value")
         self._update()
         super().__init__([*controls.values(), self._output])
+        self.add_class("accelml-explorer")
 
     def _follow(self, change: Any) -> None:
         self._update()
@@ -90,7 +91,9 @@ class Explorer(ipywidgets.VBox):
             return
         data = base64.b64encode(self._png).decode()
         alt = html.escape(self._alt, quote=True)
-        self._output.value = f'<img alt="{alt}" src="data:image/png;base64,{data}">'
+        self._output.value = (
+            f'<img style="max-width:100%" alt="{alt}" src="data:image/png;base64,{data}">'
+        )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         data = with_text(super()._repr_mimebundle_(**kwargs), self._alt)

@@ -6,11 +6,10 @@ import platform
 import re
 import time
 
+import nbformat
 import pytest
 
-nbformat = pytest.importorskip("nbformat", reason="pip install --group notebooks")
-
-from notebooks.execute import SOLUTION, WIDGET_VIEW, execute, paths  # noqa: E402
+from notebooks.execute import FOLDER, SOLUTION, WIDGET_VIEW, execute, paths
 
 EMBEDDED_ONLY = {
     "ACCELML_DATA_DIR": "",
@@ -84,6 +83,18 @@ def test_menus_formulas_and_source(notebook):
     assert "explore(" in code
     assert "show_source(" in code
     assert "$$" in text
+
+
+def test_badges_and_a_cell_for_colab(path, notebook):
+    """Each badge leads to this very notebook."""
+    place = path.relative_to(FOLDER.parent).as_posix()
+    title = notebook.cells[0].source
+    assert f"colab.research.google.com/github/accelml/accelml/blob/main/{place})" in title
+    assert f"mybinder.org/v2/gh/accelml/accelml/main?labpath={place})" in title
+    install = notebook.cells[1]
+    assert install.source.startswith("# On Colab")
+    assert "accelml[jax,notebooks,numba]" in install.source
+    assert install.metadata == {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
 
 
 def test_no_wall_of_code(notebook):
