@@ -102,6 +102,39 @@ def test_no_wall_of_code(notebook):
         assert len(cell.source.splitlines()) <= 30, cell.source[:80]
 
 
+# What the teaching project publishes for its notebooks, and where ours print the same quantity.
+PUBLISHED = {
+    "04_iris": (r"counted on them: ([\d.]+)%", 96),
+    "05_microchips": (r"learned from and counted: ([\d.]+)%", 88.98),
+    "06_mnist": (r"right: ([\d.]+)% of 10,000", 90.45),
+    "07_fashion_mnist": (r"right: ([\d.]+)% of 10,000", 83.8),
+    "09_servers": (r"F1 = ([\d.]+)", 0.8),
+    "10_mnist": (r"right: ([\d.]+)% of 10,000", 89.3),
+    "11_fashion_mnist": (r"right: ([\d.]+)% of 10,000", 80.6),
+}
+
+
+def printed(name):
+    (path,) = (path for path in paths() if path.stem == name)
+    found = outputs(nbformat.read(path, as_version=4))
+    return "".join(output.text for output in found if output.output_type == "stream")
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_results_are_no_worse_than_the_teaching_project_s(name):
+    pattern, published = PUBLISHED[name]
+    assert float(re.search(pattern, printed(name))[1]) >= published
+
+
+@pytest.mark.parametrize("name", ["01_happiness_from_wealth"])
+def test_descent_ends_at_the_least_squares_optimum(name):
+    descent, exact = (
+        float(re.search(f"{what}: J = ([\\d.]+) to learn from", printed(name))[1])
+        for what in ("gradient descent", "the exact minimum")
+    )
+    assert descent == pytest.approx(exact, abs=1e-4)
+
+
 @pytest.mark.notebooks
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("data", ["embedded", "real"])
