@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,7 @@ from accelml.cluster.rows import (
     inertia_of,
     slices,
 )
+from accelml_numpy.threads import in_parts
 
 Floats = np.ndarray[Any, Any]
 
@@ -26,6 +30,10 @@ Floats = np.ndarray[Any, Any]
 # temporaries stay in the cache.
 BLOCK = 2048
 PAIRS = 1024
+# Up to so many centers, the distances of many rows to one of them are laid side by side.
+ACROSS = 32
+# Elements of a block's temporaries, so that they stay in the cache.
+CACHED = 2**17
 
 
 @directly.register("numpy")
@@ -47,15 +55,38 @@ def _directly(
 def _nearest(backend: Backend, X: Array, norms: Array, centers: Array) -> Array:
     center_norms = np.einsum("ij,ij->i", centers, centers)
     # |x|² is the same for all centers of a row.
-    distances = X @ (-2 * centers).T
-    distances += center_norms
-    labels = distances.argmin(axis=1).astype(np.int32)
-    limit = distances[np.arange(len(X)), labels] + doubt(np, X) * (norms + center_norms.max())
-    unsure = np.flatnonzero((distances <= limit[:, None]).sum(axis=1) != 1)
+    products = X @ (-2 * centers).T
+    room = np.empty(products.size if len(centers) <= ACROSS else 0, products.dtype)
+    labels, best, second = two_lowest(products, center_norms, room)
+    limit = best + doubt(np, X) * (norms + center_norms.max())
+    unsure = np.flatnonzero(~(second > limit))
     for part in slices(len(unsure), PAIRS):
         rows = unsure[part]
         labels[rows] = nearest.generic(backend, X[rows], norms[rows], centers)
     return labels
+
+
+def two_lowest(products: Floats, constants: Floats, room: Floats) -> tuple[Floats, Floats, Floats]:
+    """The place and the value of the lowest in each row of ``products + constants``, and the next.
+
+    ``products``, of shape (m, k), and ``room``, of m k elements or none, are written to. Where
+    several are the lowest, so is the next, and the place is any.
+    """
+    m, k = products.shape
+    rows = np.arange(m)
+    if not len(room):
+        products += constants
+        labels = products.argmin(axis=1).astype(np.int32)
+        best = products[rows, labels]
+        products[rows, labels] = np.inf
+        return labels, best, products[rows, products.argmin(axis=1)]  # faster than the minimum
+    # Of few columns, the lowest is found for many rows at a time where these lie side by side.
+    distances = np.add(products.T, constants[:, None], out=room[: k * m].reshape(k, m))
+    best = distances.min(axis=0)
+    is_best = np.equal(distances, best, out=products.reshape(k, m))
+    labels = np.minimum(np.arange(k, dtype=products.dtype) @ is_best, k - 1).astype(np.int32)
+    distances[labels, rows] = np.inf
+    return labels, best, distances.min(axis=0)
 
 
 @sum_by_cluster.register("numpy")
@@ -71,32 +102,45 @@ def _sum_by_cluster(
     return ClusterSums(total, np.bincount(labels, weights=weights, minlength=count))
 
 
+def total(function: Callable[[slice], Any], shape: tuple[int, ...]) -> Any:
+    """The sum of ``function(rows)`` over blocks that stay in the cache, on several threads."""
+    size = max(1, CACHED // shape[1])
+
+    def part(start: int, stop: int) -> Any:
+        blocks = (slice(at, min(at + size, stop)) for at in range(start, stop, size))
+        return functools.reduce(operator.add, map(function, blocks))
+
+    return functools.reduce(operator.add, in_parts(part, shape, size))
+
+
 @inertia_of.register("numpy")
 def _inertia_of(backend: Backend, X: Array, weights: Array, centers: Array, labels: Array) -> Array:
-    total = np.float64(0)
-    for rows in slices(len(X), PAIRS):
+    def inertia(rows: slice) -> Any:
         gap = X[rows] - centers[labels[rows]]
-        total += weights[rows] @ np.einsum("ij,ij->i", gap, gap).astype(np.float64)
-    return total
+        return weights[rows] @ np.einsum("ij,ij->i", gap, gap).astype(np.float64)
+
+    return np.float64(total(inertia, X.shape))
 
 
 @column_means.register("numpy")
 def _column_means(backend: Backend, X: Array) -> Array:
-    total, ones = np.zeros(X.shape[1]), np.ones(PAIRS, X.dtype)
-    for rows in slices(len(X), PAIRS):
-        total += ones[: rows.stop - rows.start] @ X[rows]
-    return (total / len(X)).astype(X.dtype)
+    def sums(rows: slice) -> Any:
+        return (np.ones(rows.stop - rows.start, X.dtype) @ X[rows]).astype(np.float64)
+
+    return (total(sums, X.shape) / len(X)).astype(X.dtype)
 
 
 @centered.register("numpy")
 def _centered(backend: Backend, X: Array, weights: Array) -> Centered:
     n, d = X.shape
     origin = column_means(backend, X)
-    total, residue = 0.0, np.zeros(d)
-    for rows in slices(n, PAIRS // 4):
+
+    def sums(rows: slice) -> Any:
         around = X[rows] - origin
-        total += np.einsum("ij,ij->i", around, around).sum(dtype=np.float64)
-        residue += around.sum(axis=0)
-    residue /= n
-    variance = np.float64((total / n - residue @ residue) / d)
+        square = np.einsum("ij,ij->i", around, around).sum(dtype=np.float64)
+        residue = np.ones(len(around), X.dtype) @ around
+        return np.append(residue.astype(np.float64), square)
+
+    *residue, square = total(sums, X.shape) / n
+    variance = np.float64((square - np.dot(residue, residue)) / d)
     return Centered(Points(X, origin, (), weights), variance)

@@ -23,6 +23,7 @@ from accelml.backend import Backend
 from accelml.cluster.distances import doubt, nearest
 from accelml.cluster.lloyd import ClusterSums, State, lloyd, moved, repair, update
 from accelml.cluster.rows import Points, column_means, labels_of, slices
+from accelml_numpy.cluster import ACROSS, two_lowest
 from accelml_numpy.threads import SMALL, side_by_side
 
 Floats = np.ndarray[Any, Any]
@@ -33,10 +34,16 @@ CACHED = 2**18
 REFRESH = 32
 # One part in so many rows may change before it is cheaper to sum all rows anew.
 FEW = 4
-# Rows are shared out in so many parts, however many threads there are.
-PARTS = 32
+# Rows are looked at in parts of so many elements, of themselves and their distances, in at most so
+# many parts, however many threads there are; from so many elements on, by several threads.
+PART, PARTS, SHARED = 2**20, 32, 2**25
 # Entries up to which a matrix that is mostly zero is made faster than a sparse one.
 DENSE = 2**12
+# Rows of so many features have their norms kept, and are multiplied as they are where the square of
+# their origin is at most so many times their mean square from it.
+LONG, NEAR = 32, 4
+# From so large a share of a part on, all of its rows are looked at: to copy many is slower.
+MOST = 0.6
 # Elements of all rows and their distances, up to which no row is passed over.
 WHOLE = 2**15
 # More than what rounding adds to a slack in one subtraction.
@@ -54,6 +61,7 @@ class Kept:
     sums: ClusterSums
     iterations: int = 0
     bounds: Floats | None = None  # (n, k) float32, what a search may keep of each distance
+    norms: Floats | None = None  # (n,) |x − origin|² of long rows, from the first iteration on
 
 
 class Changes(NamedTuple):
@@ -161,32 +169,59 @@ class Search(NamedTuple):
 
     centers: Floats  # (k, d)
     factors: Floats  # (d, k), −2 Cᵀ
-    norms: Floats  # (k,) |c|²
+    constants: Floats  # (k,) what is added to x · factors, so that all but |x|² is there
+    norm: Any  # the largest |c|²
+    far: Any  # |origin|² where rows are multiplied as they are, −1 where the origin is taken off
     doubt: Any
+
+
+class Room(NamedTuple):
+    """Where a block's temporaries are written."""
+
+    X: Floats  # (m, d)
+    products: Floats  # (m, k)
+    distances: Floats  # (k m,), or none where there are many centers
+
+
+def search_for(points: Points, centers: Floats, kept: Kept) -> Search:
+    """Prepare the search for the nearest of these centers."""
+    norms = np.einsum("ij,ij->i", centers, centers)
+    factors = np.ascontiguousarray(-2 * centers.T)
+    dtype = points.X.dtype.type
+    far, constants = dtype(-1), norms
+    if kept.norms is not None and kept.iterations:
+        square = np.dot(points.origin, points.origin)
+        if square <= NEAR * kept.norms.mean():
+            far, constants = square, norms - points.origin @ factors
+    return Search(centers, factors, constants, norms.max(), far, dtype(doubt(np, points.X)))
 
 
 def assign_by_products(
     backend: Backend, points: Points, centers: Floats, kept: Kept
 ) -> Changes | None:
     """Block by block, by a matrix product that stays in the cache."""
-    n, d = points.X.shape
-    norms = np.einsum("ij,ij->i", centers, centers)
-    factors = np.ascontiguousarray(-2 * centers.T)
-    search = Search(centers, factors, norms, points.X.dtype.type(doubt(np, points.X)))
-    size = max(1, CACHED // (d + len(centers)))
-    most = max(size, -(-n // PARTS))
+    (n, d), k, dtype = points.X.shape, len(centers), points.X.dtype
+    if kept.norms is None and d >= LONG:
+        kept.norms = np.empty(n, dtype)
+    search = search_for(points, centers, kept)
+    most = -(-n // min(PARTS, -(-n * (d + k) // PART)))
+    across = k if k <= ACROSS else 0
+    size = max(1, min(most, CACHED // (d + k + across)))
 
     def assign_part(part: slice) -> Changes | None:
-        room = np.empty((size, d), points.X.dtype), np.empty((size, len(centers)), norms.dtype)
+        room = Room(*(np.empty(shape, dtype) for shape in ((size, d), (size, k), size * across)))
         slack = kept.slack[part]
         slack -= kept.loss[kept.labels[part]]
         slack *= SHRINK
-        active = np.flatnonzero(slack <= 0).astype(np.int32) + np.int32(part.start)
+        active = np.flatnonzero(slack <= 0).astype(np.int32)
+        if len(active) > MOST * len(slack):
+            active = np.arange(len(slack), dtype=np.int32)
+        active += np.int32(part.start)
         labels = np.empty(len(active), np.int32)
         with np.errstate(all="ignore"):
             for chunk in slices(len(active), size):
-                found = look_at(points, search, active[chunk], *room)
-                labels[chunk], kept.slack[active[chunk]] = found
+                rows = active[chunk]
+                labels[chunk], kept.slack[rows] = look_at(points, search, rows, room, kept)
             unsure = np.flatnonzero(kept.slack[active] <= 0)
             for chunk in slices(len(unsure), size):
                 labels[unsure[chunk]] = compare(backend, points, centers, active[unsure[chunk]])
@@ -195,35 +230,42 @@ def assign_by_products(
         where = np.flatnonzero(labels != before)
         return Changes(active[where], before[where]) if len(where) <= most // FEW else None
 
-    return joined(side_by_side(assign_part, slices(n, most)))
+    # Where operations are short, threads wait longer for the interpreter's lock than they save.
+    spread = side_by_side if n * (d + k) >= SHARED else map
+    return joined(list(spread(assign_part, slices(n, most))))
 
 
 def look_at(
-    points: Points, search: Search, rows: Floats, X: Floats, distances: Floats
+    points: Points, search: Search, rows: Floats, room: Room, kept: Kept
 ) -> tuple[Floats, Floats]:
-    """Labels and slack of some rows, no slack where rounding leaves the label open.
-
-    The last two arguments are room to work in.
-    """
-    X, distances = X[: len(rows)], distances[: len(rows)]
-    if rows[-1] - rows[0] == len(rows) - 1:
-        np.subtract(points.X[rows[0] : rows[-1] + 1], points.origin, out=X)
+    """Labels and slack of some rows, no slack where rounding leaves the label open."""
+    m = len(rows)
+    index: Any = slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] == m - 1 else rows
+    X = room.X[:m]
+    if search.far >= 0 and isinstance(index, slice):
+        X = points.X[index]
+    elif isinstance(index, slice):
+        np.subtract(points.X[index], points.origin, out=X)
     else:
-        np.take(points.X, rows, axis=0, out=X, mode="clip")
-        X -= points.origin
-    norms = np.einsum("ij,ij->i", X, X)
-    np.dot(X, search.factors, out=distances)  # |x|² is the same for all centers of a row
-    distances += search.norms
-    labels = distances.argmin(axis=1)
-    index = np.arange(len(rows))
-    best = distances[index, labels]
-    distances[index, labels] = np.inf
-    second = distances[index, distances.argmin(axis=1)]  # much faster than the minimum itself
-    scale = norms + search.norms.max()
+        np.take(points.X, index, axis=0, out=X, mode="clip")
+        if search.far < 0:
+            X -= points.origin
+    if kept.norms is None or not kept.iterations:
+        norms = np.einsum("ij,ij->i", X, X)
+        if kept.norms is not None:
+            kept.norms[index] = norms
+    else:
+        norms = kept.norms[index]
+    products = np.dot(X, search.factors, out=room.products[:m])
+    labels, best, second = two_lowest(products, search.constants, room.distances)
+    scale = norms + search.norm
+    if search.far >= 0:
+        # 2 |x| |c| ≤ |x|² + |c|² bounds a product, and |x|² is at most 2 |x − o|² + 2 |o|².
+        scale = 2 * scale + 3 * search.far
     error = search.doubt * scale
     low = np.sqrt(np.maximum(second + norms - error, 0))
     slack = low - np.sqrt(np.maximum(best + norms, 0) + error) - search.doubt * np.sqrt(scale)
-    slack[second <= best + error] = 0
+    slack[~(second > best + error)] = 0
     return labels, slack
 
 

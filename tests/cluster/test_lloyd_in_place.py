@@ -113,6 +113,45 @@ def test_what_a_far_row_leaves_is_forgotten(backend, d):
     check(backend, X, centers, np.ones(400), 1e-9, 40)
 
 
+# The square of the origin is so many times the mean square from it: 0, 1, 3.6, 9 and 10⁴.
+@pytest.mark.parametrize("offset", [0, 1, 1.9, 3, 100])
+@pytest.mark.parametrize(("n", "d", "k"), [(3000, 40, 2), (1000, 300, 40), (2000, 70, 10)])
+def test_wherever_the_rows_lie(backend, offset, n, d, k):
+    data = rows_and_centers(n, d, k, "float64", offset)
+    check(backend, *data, 1e-11, 12)
+
+
+@pytest.mark.backends("numpy")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("d", "k", "offset", "is_near"), [
+    (16, 5, 0, False), (32, 5, 0, True), (784, 10, 1.9, True), (784, 40, 1.9, True),
+    (100, 33, 2.2, False), (100, 1, 1, True), (784, 32, 1.9, True),
+])  # fmt: skip
+def test_no_row_is_believed_safer_than_it_is(dtype, d, k, offset, is_near):
+    """Where slack is left, the label is right and no more is left than there is, in float64."""
+    from accelml_numpy import lloyd as in_place
+
+    backend = CASES["numpy"].make()
+    X, centers, weights = rows_and_centers(2000, d, k, dtype, offset)
+    points = centered.generic(backend, X, weights).points
+    centers = centers - points.origin
+    kept = in_place.begin(len(X), centers.shape)
+    for iteration in range(2):
+        kept.iterations = iteration
+        kept.slack[:] = -1
+        in_place.assign_by_products(backend, points, centers, kept)
+    assert (in_place.search_for(points, centers, kept).far >= 0) == is_near
+    wide = X.astype(np.float64) - points.origin
+    distances = np.sqrt(((wide[:, None, :] - centers[None].astype(np.float64)) ** 2).sum(axis=2))
+    lowest = np.sort(np.concatenate([distances, np.full((len(X), 1), np.inf)], axis=1), axis=1)
+    sure = kept.slack > 0
+    assert sure.mean() > 0.95
+    np.testing.assert_array_equal(kept.labels[sure], distances.argmin(axis=1)[sure])
+    gap = (lowest[:, 1] - lowest[:, 0])[sure]
+    assert (kept.slack[sure] * in_place.SHRINK <= gap).all()  # as the next iteration reads it
+    assert k == 1 or (kept.slack[sure] >= 0.99 * gap - 0.05).all()
+
+
 @pytest.mark.parametrize("threads", [1, 2, 4])
 @pytest.mark.parametrize(("n", "d", "k"), [(20000, 20, 30), (20000, 70, 35)])
 def test_threads_make_no_difference(backend, n, d, k, threads):
