@@ -1,7 +1,6 @@
 """What the notebooks are played with, as a notebook uses it but without a browser."""
 
 import base64
-import os
 import subprocess
 import sys
 
@@ -29,6 +28,7 @@ from accelml.interactive import (
 )
 from accelml.linear_model import LogisticRegression
 from accelml.neural_network import MLPClassifier
+from tests.data import folder
 
 PNG = b"\x89PNG"
 NAMES = ("fashion", "happiness", "iris", "microchips", "mnist", "nonlinear", "servers")
@@ -208,8 +208,7 @@ class TestShowSource:
 @pytest.fixture
 def real_data():
     """The folder that ``ACCELML_DATA_DIR`` names, with all that the notebooks load."""
-    if not os.environ.get("ACCELML_DATA_DIR"):
-        pytest.skip("ACCELML_DATA_DIR is not set")
+    folder("all that the notebooks load")
 
 
 class TestLoad:

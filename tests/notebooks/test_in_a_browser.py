@@ -15,13 +15,13 @@ import time
 import urllib.error
 import urllib.request
 
+import nbformat
 import pytest
 
-nbformat = pytest.importorskip("nbformat", reason="pip install --group notebooks")
-sync_api = pytest.importorskip("playwright.sync_api", reason="pip install --group notebooks")
+from notebooks.execute import FOLDER, paths
+from tests.browser import BROWSER
 
-from notebooks.execute import FOLDER, paths  # noqa: E402
-from tests.browser import BROWSER  # noqa: E402
+sync_api = pytest.importorskip("playwright.sync_api", reason="pip install --group notebooks")
 
 pytestmark = [
     pytest.mark.notebooks,
