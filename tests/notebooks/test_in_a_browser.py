@@ -33,7 +33,7 @@ SETTINGS = {
     "notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"},
     "apputils-extension/notification.jupyterlab-settings": {"fetchNews": "false"},
 }
-WAIT = 60_000  # milliseconds, for a notebook on a loaded machine
+WAIT = 180_000  # milliseconds, for a notebook on a loaded machine
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +106,8 @@ def page(browser, lab, request, tmp_path):
     page.set_default_timeout(WAIT)
     try:
         page.goto(f"{address}/lab/tree/{path}?token={token}&reset")
+        page.wait_for_selector(".jp-CodeCell .jp-InputPrompt")
+        wait_for_kernel(address, token)
         run_all(page)
         yield page
     finally:
@@ -116,7 +118,6 @@ def page(browser, lab, request, tmp_path):
 
 def run_all(page):
     """What a reader does with the menu, until every cell that is not folded has its number."""
-    page.wait_for_selector(".jp-CodeCell .jp-InputPrompt")
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', state="attached")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name=re.compile("^Run All Cells")).click()
@@ -134,14 +135,26 @@ def keep(page, path):
     page.screenshot(path=path)
 
 
-def stop_kernels(address, token):
-    def ask(what, method="GET"):
-        request = urllib.request.Request(f"{address}/api/{what}?token={token}", method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or "null")
+def ask(address, token, what, method="GET"):
+    request = urllib.request.Request(f"{address}/api/{what}?token={token}", method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read() or "null")
 
-    for session in ask("sessions"):
-        ask(f"sessions/{session['id']}", "DELETE")
+
+def wait_for_kernel(address, token):
+    """Whoever runs cells before the page is connected to a kernel is asked to choose one."""
+    end = time.monotonic() + WAIT / 1000
+    while time.monotonic() < end:
+        kernels = [session["kernel"] for session in ask(address, token, "sessions")]
+        if any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels):
+            return
+        time.sleep(0.2)
+    pytest.fail("the notebook was not connected to a kernel")
+
+
+def stop_kernels(address, token):
+    for session in ask(address, token, "sessions"):
+        ask(address, token, f"sessions/{session['id']}", "DELETE")
 
 
 @pytest.mark.parametrize("page", paths(), ids=lambda path: path.stem, indirect=True)
