@@ -180,8 +180,9 @@ algorithm: several aims, set beside slower peers on another machine, ask for mor
 know of each line:
 
 - **K-means with few centers**: on Numba a pass over all rows takes twice what reading them takes.
-  Bounds save rows, not the time of those that are left. On NumPy each block is copied, multiplied,
-  and looked through for the lowest and the second lowest, one array operation after another.
+  Bounds save rows, not the time of those that are left. On NumPy each block is multiplied, laid
+  on its side, and looked through for the lowest and the second lowest, one array operation after
+  another; with 16 features, copying the rows that are in question comes on top.
 - **K-means with many centers**: the labels at the end are searched for anew, without the bounds
   that the loop had, which is 60 ms on Numba.
 - **K-means on JAX** looks at rows whether they are in question or not.

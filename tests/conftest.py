@@ -6,6 +6,8 @@ import os
 
 # Before JAX starts: two CPU devices, so that what belongs on the second one can be told apart.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+# The suite runs on every core twice: a BLAS thread that waits gives its core up soon.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "8")
 
 import pytest
 
@@ -24,6 +26,14 @@ def pytest_addoption(parser):
     parser.addoption(
         "--notebooks", action="store_true", help="run the notebooks, too: about fifteen minutes"
     )
+
+
+def pytest_configure(config):
+    """What JAX compiles is kept in pytest's cache: for the other workers, new processes, next time."""
+    if getattr(config, "cache", None) is not None:
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(config.cache.mkdir("jax")))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
 def pytest_collection_modifyitems(config, items):
