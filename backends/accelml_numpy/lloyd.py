@@ -45,7 +45,7 @@ LONG, NEAR = 32, 4
 # From so large a share of a part on, all of its rows are looked at: to copy many is slower.
 MOST = 0.6
 # Elements of all rows and their distances, up to which no row is passed over.
-WHOLE = 2**15
+WHOLE = 2**18
 # More than what rounding adds to a slack in one subtraction.
 SHRINK = np.float32(1 - 2**-22)
 

@@ -23,6 +23,12 @@ LAYOUTS = [np.asfortranarray, lambda x: x[::2], lambda x: x[:, ::-1]]
 pytestmark = pytest.mark.backends("numpy", "numba")
 
 
+@pytest.fixture(autouse=True)
+def loops_of_little_work(monkeypatch):
+    """The loop that passes rows over, also over fewer rows than it is worth it for."""
+    monkeypatch.setattr("accelml_numpy.lloyd.WHOLE", 2**15)
+
+
 def rows_and_centers(n, d, k, dtype, offset=0.0):
     rng = np.random.default_rng(n + d + k)
     X = rng.standard_normal((n, d))
