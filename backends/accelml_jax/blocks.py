@@ -9,6 +9,41 @@ from accelml._typing import Array, Tree
 from accelml.backend import Backend
 
 BLOCK_ENTRIES = 2**20
+# Rows that XLA adds up without a loop of its own.
+GROUP = 32
+
+
+def is_on_cpu(backend: Backend) -> bool:
+    """Elsewhere XLA adds up columns well, and the generic bodies do not wait for counts of rows."""
+    return backend.device.startswith("cpu")
+
+
+def sum_rows(
+    backend: Any, terms: Callable[..., tuple[Array, ...]], *columns: Array
+) -> tuple[Array, ...]:
+    """The sums over all rows of ``terms(*columns)``, two arrays of shape (..., d) or more.
+
+    A sum over the rows of one matrix is a loop on one core for XLA. Of several at once, over a few
+    rows that lie together, it makes vector instructions, and shares them out.
+    """
+    xp, lax = backend.xp, backend.jax.lax
+    groups = columns[0].shape[0] // GROUP
+    rest = terms(*(column[groups * GROUP :, ...] for column in columns))
+    total = tuple(xp.sum(term, axis=0) for term in rest)
+    if groups == 0:
+        return total
+
+    def grouped(column: Array) -> Array:
+        whole = column[: groups * GROUP, ...]
+        return xp.reshape(whole, (groups, GROUP, *column.shape[1:]))
+
+    def add(some: tuple[Array, ...], others: tuple[Array, ...]) -> tuple[Array, ...]:
+        return tuple(one + other for one, other in zip(some, others, strict=True))
+
+    found = terms(*map(grouped, columns))
+    zeros = tuple(xp.zeros((), dtype=term.dtype) for term in found)
+    sums = lax.reduce(found, zeros, add, (1,))
+    return add(total, sum_rows(backend, lambda *sums: sums, *sums))
 
 
 def sum_blocks(

@@ -16,7 +16,7 @@ from accelml.backend import Backend
 from accelml.cluster.distances import doubt, nearest, squared_norms
 from accelml.cluster.lloyd import ClusterSums, State, lloyd, moved, repair, update
 from accelml.cluster.rows import Centered, Points, centered, column_means, labels_of
-from accelml_jax.blocks import map_blocks, visit_rows
+from accelml_jax.blocks import is_on_cpu, map_blocks, visit_rows
 
 # Entries of a block of rows and of its distances, which stay in the cache unless rows are long,
 # and of the rows of a chunk in float64.
@@ -25,11 +25,6 @@ BLOCK, CHUNK = 2**18, 2**19
 LEAST = 2048
 # Rows that are compared directly at a time.
 FEW = 32
-
-
-def is_on_cpu(backend: Backend) -> bool:
-    """Elsewhere the generic bodies are as good, and do not wait for counts of rows."""
-    return backend.device.startswith("cpu")
 
 
 @nearest.register("jax")
