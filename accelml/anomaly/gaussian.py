@@ -22,15 +22,10 @@ from accelml.anomaly.density import (
     precision_cholesky,
     sign,
 )
+from accelml.anomaly.derived import Derived
 from accelml.anomaly.labels import check_anomalies
-from accelml.anomaly.moments import Moments, merge, statistics
-from accelml.anomaly.threshold import (
-    ThresholdCurve,
-    best_threshold,
-    share_below,
-    threshold_curve,
-    unless_none,
-)
+from accelml.anomaly.moments import Moments, is_finite, merge, statistics
+from accelml.anomaly.threshold import best_threshold, share_below
 from accelml.backend import Backend
 from accelml.callbacks import FitTasks, with_callbacks
 from accelml.estimator import BackendEstimator, Session
@@ -53,7 +48,7 @@ def can_partial_fit(model: Any) -> bool:
     return True
 
 
-class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
+class GaussianAnomalyDetector(OutlierMixin, Derived, BackendEstimator):
     r"""Anomalies are the rows of low density under a Gaussian fitted to the training data.
 
     .. math:: \log p(x) = -\tfrac12 \left( d \log 2\pi + \log |\Sigma|
@@ -256,17 +251,13 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
         on_device = backend.asarray(weights, backend.xp.float64)
         found = statistics(backend, self.covariance_type, X, on_device)
         moments = Moments(*map(backend.to_numpy, found))
-        if not all(np.isfinite(part).all() for part in moments):
-            self._refuse_not_finite(session, X)
-            raise DivergenceError(
-                "The variance of X is not finite in float64: its entries are too large. Scale the "
-                "features first, e.g. with StandardScaler."
-            )
+        if not is_finite(moments):
+            self._refuse_not_finite(session, X)  # else its variance overflows: see _store
         return weights, moments
 
     def _store(self, moments: Moments, n: int) -> None:
         """Keep the Gaussian of these moments, or nothing where there is none."""
-        if not all(np.isfinite(part).all() for part in moments):
+        if not is_finite(moments):
             raise DivergenceError(
                 "The variance of X is not finite in float64: its entries are too large. Scale the "
                 "features first, e.g. with StandardScaler."
@@ -285,46 +276,6 @@ class GaussianAnomalyDetector(OutlierMixin, BackendEstimator):
         self.offset_ = contour(whitening)
         for name in SELECTED:  # of another Gaussian
             self.__dict__.pop(name, None)
-
-    def _curve(self) -> ThresholdCurve:
-        """All thresholds, from what ``select_threshold`` scored."""
-        scores, is_anomaly, weights = self._labelled
-        return threshold_curve(scores, is_anomaly, unless_none(weights, scores))
-
-    @property
-    def thresholds_(self) -> np.ndarray[Any, Any]:
-        """Every threshold that tells rows apart, ascending, of shape (n_thresholds,)."""
-        return self._curve().thresholds
-
-    @property
-    def precision_curve_(self) -> np.ndarray[Any, Any]:
-        """The precision of each threshold."""
-        return self._curve().precision
-
-    @property
-    def recall_curve_(self) -> np.ndarray[Any, Any]:
-        """The recall of each threshold."""
-        return self._curve().recall
-
-    @property
-    def f1_curve_(self) -> np.ndarray[Any, Any]:
-        """F1 of each threshold."""
-        return self._curve().f1
-
-    @property
-    def var_(self) -> np.ndarray[Any, Any]:
-        """The variances, of shape (n_features,)."""
-        scatter = self.scatter_ if self.scatter_.ndim == 1 else np.diagonal(self.scatter_)
-        variance: np.ndarray[Any, Any] = scatter / self.weight_sum_ + self.epsilon_
-        return variance
-
-    @property
-    def covariance_(self) -> np.ndarray[Any, Any]:
-        """The covariance, of shape (n_features, n_features)."""
-        if self.scatter_.ndim == 1:
-            return np.diag(self.var_)
-        covariance: np.ndarray[Any, Any] = self.scatter_ / self.weight_sum_
-        return covariance + self.epsilon_ * np.eye(len(covariance))
 
     def select_threshold(
         self, X_val: Any, y_val: Any, sample_weight: Any = None, *, pos_label: int | None = None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.kernel import kernel
@@ -85,3 +87,8 @@ def merge(xp: Any, a: Moments, b: Moments) -> Moments:
 def nonzero(xp: Any, weight: Array) -> Array:
     """A divisor: 1 where no row counts."""
     return xp.where(weight > 0, weight, xp.ones_like(weight))
+
+
+def is_finite(moments: Moments) -> bool:
+    """Whether all of them are, on the host."""
+    return all(np.isfinite(part).all() for part in moments)
