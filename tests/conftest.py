@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 
-# Before JAX starts: two CPU devices, so that what belongs on the second one can be told apart.
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
-# The suite runs on every core twice: a BLAS thread that waits gives its core up soon.
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "8")
-
 import pytest
 
+import tests.environment  # noqa: F401  (before NumPy and JAX start)
 from tests.backends import CASES, problem
 
 
