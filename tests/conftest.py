@@ -20,7 +20,7 @@ def pytest_addoption(parser):
         help="fail, rather than skip, where this backend cannot run; may be given several times",
     )
     parser.addoption(
-        "--notebooks", action="store_true", help="run the notebooks, too: about fifteen minutes"
+        "--notebooks", action="store_true", help="run the notebooks, too: about ten minutes"
     )
 
 

@@ -34,7 +34,7 @@ SHAPES = {
     "some blocks and a row": (4097, 5, 3),
     "wide": (5, 1031, 2),
 }
-# XLA compiles anew for each shape and dtype. Its tiles are its own; ours are blocks of rows alone.
+# XLA compiles anew for each shape and dtype, and has tiles of its own; ours are of rows alone.
 COMPILED = {
     "float64": (
         "one of everything", "one row", "one feature", "k=1", "k=n", "k=n, many", "k > n",

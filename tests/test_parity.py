@@ -213,7 +213,7 @@ def first_images():
 
 @functools.cache
 def scikit_learns_loss():
-    """scikit-learn's own loss on them at tol=1e-5."""
+    """scikit-learn's own loss on the first images at tol=1e-5."""
     from sklearn.linear_model import LogisticRegression as Reference
 
     X, y = first_images()

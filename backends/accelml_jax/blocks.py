@@ -1,4 +1,4 @@
-"""Sums over blocks of rows that are sliced where they lie: as an axis of X they would be a copy."""
+"""Sums over rows, in groups or in blocks; blocks are sliced: as an axis of X they were a copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments in two passes over all rows, or block by block where copies would be large."""
+"""Moments of all rows at once, or by blocks: whole, the generic body's copies would be large."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _statistics(backend: Backend, X: Array, weights: Array) -> Moments:
 
 
 def in_two_passes(backend: Backend, X: Array, weights: Array) -> Moments:
-    """As the generic body, whose float64 copies of X are never in memory here."""
+    """The generic body's sums, of terms that are added up as they are made: no copy of X."""
     xp = backend.xp
 
     def counted(X: Array, weights: Array) -> tuple[Array, Array]:

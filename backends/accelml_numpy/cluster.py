@@ -102,7 +102,7 @@ def _sum_by_cluster(
     return ClusterSums(total, np.bincount(labels, weights=weights, minlength=count))
 
 
-def total(function: Callable[[slice], Any], shape: tuple[int, ...]) -> Any:
+def sum_blocks(function: Callable[[slice], Any], shape: tuple[int, ...]) -> Any:
     """The sum of ``function(rows)`` over blocks that stay in the cache, on several threads."""
     size = max(1, CACHED // shape[1])
 
@@ -119,7 +119,7 @@ def _inertia_of(backend: Backend, X: Array, weights: Array, centers: Array, labe
         gap = X[rows] - centers[labels[rows]]
         return weights[rows] @ np.einsum("ij,ij->i", gap, gap).astype(np.float64)
 
-    return np.float64(total(inertia, X.shape))
+    return np.float64(sum_blocks(inertia, X.shape))
 
 
 @column_means.register("numpy")
@@ -127,7 +127,7 @@ def _column_means(backend: Backend, X: Array) -> Array:
     def sums(rows: slice) -> Any:
         return (np.ones(rows.stop - rows.start, X.dtype) @ X[rows]).astype(np.float64)
 
-    return (total(sums, X.shape) / len(X)).astype(X.dtype)
+    return (sum_blocks(sums, X.shape) / len(X)).astype(X.dtype)
 
 
 @centered.register("numpy")
@@ -141,6 +141,7 @@ def _centered(backend: Backend, X: Array, weights: Array) -> Centered:
         residue = np.ones(len(around), X.dtype) @ around
         return np.append(residue.astype(np.float64), square)
 
-    *residue, square = total(sums, X.shape) / n
-    variance = np.float64((square - np.dot(residue, residue)) / d)
+    means = sum_blocks(sums, X.shape) / n
+    residue, square = means[:-1], means[-1]
+    variance = np.float64((square - residue @ residue) / d)
     return Centered(Points(X, origin, (), weights), variance)

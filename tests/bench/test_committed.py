@@ -36,6 +36,17 @@ def test_the_pictures_of_the_page_are_there(committed):
             assert (publish.PAGE.parent / line.split("](")[1].rstrip(")")).is_file(), line
 
 
+def test_what_was_measured_anew_keeps_its_place(committed, tmp_path):
+    file = tmp_path / "cpu.json"
+    committed.save(file)
+    for key in ("workloads", "sizes"):
+        anew = copy.deepcopy(committed)
+        for other in ("workloads", "sizes"):
+            anew.content[other] = [anew.content[other][0]] if other == key else []
+        publish.merge(anew, file)
+        assert Report.load(file).content[key] == committed.content[key]
+
+
 def slowed(report, factor):
     """The same run with one of our rows slower."""
     changed = Report({}, {})

@@ -72,6 +72,19 @@ def test_an_objective_of_ones_own(method):
     assert [row.name for row in report.rows] == ["[0]", "[1]"]
 
 
+@pytest.mark.skipif(bool(problem("jax")), reason=problem("jax"))
+def test_an_objective_of_ones_own_may_look_at_values():
+    """Which is impossible where it is traced for a program."""
+
+    def hinged(backend, params, data):
+        value, gradient = quadratic(backend, params, data)
+        return (value, gradient) if value > 0 else (0 * value, gradient)
+
+    X, y = np.eye(3), np.ones(3)
+    params = (np.zeros(3), np.array(0.5))
+    assert check_gradients(hinged, X, y, params=params, hessian=True).passed
+
+
 def test_the_table_is_whole_in_80_columns(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     result = run("gradcheck", "--model", "logistic")
