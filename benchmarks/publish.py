@@ -188,11 +188,11 @@ know of each line:
 - **K-means on JAX** looks at rows whether they are in question or not.
 - **Logistic regression** needs a third of the iterations of the others, because L-BFGS starts from
   the covariance of the features; a fifth of the time on Numba goes into that covariance.
-- **The perceptron**: its products alone, as one core's share of a batch, run at 140 to 170
-  GFLOP/s where large ones reach 205. On Numba they are two thirds of a batch's time; weights that
-  the other core has just moved come next, then Adam. On JAX the program is XLA's, as the best
-  peer's is: at batches of 1,024 an epoch takes both of them the same. On NumPy every array
-  operation besides the products runs on one core, and Adam has fourteen of them.
+- **The perceptron**: on Numba the products come from tiles that stay in registers, at what the
+  machine can do at most; they are four fifths of an epoch, and Adam, the rows that are gathered
+  and the weights that the other core has just moved are the rest. On JAX the program is XLA's, as
+  the best peer's is. On NumPy a matrix library lays out both factors of each product anew, every
+  other operation runs on one core, and Adam has fourteen of them.
 - **Least squares**: in float32, filling the centred blocks takes 30 ms and their products 80, at
   130 GFLOP/s. XLA has no product of a matrix with itself, so that JAX makes both of its halves.
 - **Gradient descent** reads X once a step. More than the limit is only to be had by way of the Gram

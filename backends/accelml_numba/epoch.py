@@ -1,12 +1,12 @@
 """An epoch of a perceptron as one compiled loop, which several threads go through side by side.
 
 Of every batch each takes some rows forward and back; then each sums the gradient by the weights of
-some inputs of every layer, over all rows, and moves them. They meet twice a batch.
+some inputs of every layer, over all rows, and moves them. They meet twice a batch. Weights lie in
+panels of neighbouring outputs (:mod:`accelml_numba.tiles`) as long as the epoch lasts.
 """
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, NamedTuple
 
 import numba
@@ -17,26 +17,35 @@ from accelml.neural_network.training import Batches, Learner
 from accelml.objectives.multilayer_perceptron import Batch, Layer, MultilayerPerceptron, Parameters
 from accelml.optimize import SGD, Adam
 from accelml.optimize.adam import Moments
-from accelml.tree import leaves
 from accelml_numba.barrier import CAN_WAIT, together, wait_for_all
 from accelml_numba.compilation import compiled
 from accelml_numba.linear_classifier import softmax_block
 from accelml_numba.steps import adam, momentum_step
-from accelml_numpy.threads import one_thread_each
+from accelml_numba.tiles import TILE, add_product, from_panels, in_panels
 
 Floats = np.ndarray[Any, Any]
 
 ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2, "logistic": 3}
-# Rows of a batch that are worth a thread of their own.
-ROWS_A_THREAD = 32
-MOST_ROWS, UNITS_A_ROW = 512, 8
+# Multiply-adds of a batch, forward, that are worth a thread of their own.
+A_THREAD = 1e5
+# Where a layer is wider, its weights are in no cache, and a matrix library's blocks are the better.
+WIDEST = 1024
+# Rows that are multiplied by one panel after another while they stay in the cache.
+BLOCK = 96
+# Inputs whose gradient by one panel is summed before it moves them, over so many rows at a time.
+INPUTS, TERMS = 48, 128
+# Inputs are shared out in groups: what two threads write is never on one cache line.
+GROUP = 16
 
 
 class Shape(NamedTuple):
     """Where the arrays of each layer lie in flat ones."""
 
+    width: int  # columns of a panel
     sizes: Floats  # (layers + 1,) units
-    weights: Floats  # (layers,) where the weights begin, and after them the bias
+    padded: Floats  # (layers + 1,) the same, filled up to whole panels
+    weights: Floats  # (layers,) where the panels of W begin, and after them the bias
+    transposed: Floats  # (layers + 1,) where the panels of Wᵀ begin, and where they end
     units: Floats  # (layers + 1,) where the units begin, of one row
 
 
@@ -54,28 +63,22 @@ class Rule(NamedTuple):
 
 
 def fits(model: MultilayerPerceptron, data: Batch, batches: Batches, params: Parameters) -> bool:
-    """Whether the loop below does such an epoch, and does it faster than one batch after another.
-
-    With few rows for each unit, a thread spends its time on laying out weights for the product;
-    with many rows, a matrix library shares out one product better than two threads do two.
-    """
-    rows = batches.index.shape[1]
+    """Whether the loop below does such an epoch, and faster than it goes batch by batch."""
     is_whole = batches.index.shape == (1, len(data.X))
-    widest = max(layer.bias.size for layer in params)
     return (
         CAN_WAIT
         and model.output == "softmax"
         and data.X.flags.c_contiguous
         and not is_whole
-        and rows <= MOST_ROWS
-        and rows // count_parties(rows) * UNITS_A_ROW >= widest
+        and max(layer.bias.size for layer in params) <= WIDEST
     )
 
 
-def count_parties(rows: int) -> int:
-    """How many threads share the rows of a batch."""
+def count_parties(rows: int, sizes: Floats) -> int:
+    """How many threads share a batch."""
     threads: int = numba.get_num_threads()
-    return max(1, min(threads, rows // ROWS_A_THREAD))
+    work = rows * float(sizes[:-1] @ sizes[1:])
+    return max(1, min(threads, rows, int(work / A_THREAD)))
 
 
 def run(
@@ -85,10 +88,10 @@ def run(
     """``train_epoch`` on parameters of its own, laid out one after another."""
     dtype = data.X.dtype
     params, memory = learner.params, learner.memory
-    shape = shape_of([layer.weights.shape for layer in params])
+    shape = shape_of([layer.weights.shape for layer in params], TILE.width(dtype))
     is_adam = isinstance(rule, Adam)
     moving = (memory.mean, memory.square) if is_adam else (memory,)
-    x, *moments = (flat(tree) for tree in (params, *moving))
+    x, *moments = (flat(shape, layers) for layers in (params, *moving))
     m, v = moments if is_adam else (moments[0], np.empty(0, dtype))
     steps = float(memory.steps) if is_adam else 0.0
     rate, beta_1, beta_2, epsilon = (*map(float, settings), 0.0, 0.0)[:4]
@@ -96,21 +99,25 @@ def run(
     how = Rule(is_adam, getattr(rule, "nesterov", False), *map(dtype.type, numbers))
 
     size = batches.index.shape[1]
-    parties = count_parties(size)
-    units = np.empty((2, size * int(shape.sizes.sum())), dtype)
-    gradient = np.empty((parties, largest_share(shape.sizes, size, parties)), dtype)
+    parties = count_parties(size, shape.sizes)
+    # Of what is filled up, zeros stay zeros.
+    units = [aligned_zeros(size * int(shape.padded.sum()), dtype) for _ in range(3)]
+    transposed = aligned_zeros(int(shape.transposed[-1]), dtype)
+    gradient = [aligned_zeros(INPUTS * shape.width, dtype) for _ in range(parties)]
     losses = np.zeros((parties, 2))
     activation = ACTIVATIONS[model.activation]
+    for layer in range(1, len(params)):
+        transpose(shape, layer, 0, int(shape.sizes[layer]), x, transposed)
 
     def part(number: int, arrived: Floats) -> None:
         arguments: Any = (
             number, parties, arrived, data.X, data.labels, data.weights, *batches, shape, x, m, v,
-            units, gradient, losses, activation, how, steps, alpha, beta_1, beta_2,
+            transposed, *units, gradient[number], losses, activation, how, steps, alpha, beta_1,
+            beta_2,
         )  # fmt: skip
         go_through(*arguments)
 
-    with one_thread_each():
-        together(part, parties)
+    together(part, parties)
 
     moved = tuple(layers_of(shape, array) for array in (x, m, v)[: 3 if is_adam else 2])
     remembered: Tree = moved[1]
@@ -120,78 +127,98 @@ def run(
     return Learner(moved[0], remembered), np.float64(loss) / np.float64(weight)
 
 
-def shape_of(layers: list[tuple[int, ...]]) -> Shape:
+def shape_of(layers: list[tuple[int, ...]], width: int) -> Shape:
     """The layout of layers of such weights."""
-    sizes = [layers[0][0], *(outputs for _, outputs in layers)]
-    lengths = [inputs * outputs + outputs for inputs, outputs in layers]
-    starts = [0, *itertools.accumulate(lengths)][:-1]
-    units = [0, *itertools.accumulate(sizes)][:-1]
-    return Shape(*(np.array(part, np.int64) for part in (sizes, starts, units)))
+    sizes = np.array([layers[0][0], *(outputs for _, outputs in layers)])
+    padded = -(-sizes // width) * width
+    lengths = (sizes[:-1] + 1) * padded[1:]
+    backwards = sizes[1:] * padded[:-1]
+    backwards[0] = 0  # nobody asks for the δ of the inputs
+    starts = [np.concatenate([[0], np.cumsum(part)]) for part in (lengths, backwards, padded)]
+    return Shape(width, sizes, padded, starts[0][:-1], starts[1], starts[2][:-1])
 
 
-def largest_share(sizes: Floats, rows: int, parties: int) -> int:
-    """Room for a thread's inputs of any layer, and for the gradient by their weights."""
-    share = [
-        (rows + int(outputs)) * -(-int(inputs) // parties)
-        for inputs, outputs in itertools.pairwise(sizes)
+def aligned_zeros(size: int, dtype: Any) -> Floats:
+    """Of cache lines of their own."""
+    line = 64 // dtype.itemsize
+    array = np.zeros(size + line, dtype)
+    start = -(array.ctypes.data // dtype.itemsize) % line
+    return array[start : start + size]
+
+
+def flat(shape: Shape, layers: Any) -> Floats:
+    """The arrays of layers in one, in panels, which is a copy."""
+    parts = [
+        part.ravel()
+        for layer in layers
+        for part in (in_panels(layer.weights), in_panels(layer.bias[None]))
     ]
-    return max(share)
-
-
-def flat(tree: Tree) -> Floats:
-    """The arrays of a tree in one, which is a copy."""
-    return np.concatenate([np.ravel(leaf) for leaf in leaves(tree)])
+    x = aligned_zeros(sum(part.size for part in parts), parts[0].dtype)
+    np.concatenate(parts, out=x)
+    return x
 
 
 def layers_of(shape: Shape, x: Floats) -> tuple[Layer, ...]:
-    """The layers again, as views."""
+    """The layers again."""
     layers = []
-    for start, inputs, outputs in zip(
-        shape.weights, shape.sizes[:-1], shape.sizes[1:], strict=True
+    for start, inputs, outputs, padded in zip(
+        shape.weights, shape.sizes[:-1], shape.sizes[1:], shape.padded[1:], strict=True
     ):
-        middle = start + inputs * outputs
-        layers.append(Layer(x[start:middle].reshape(inputs, outputs), x[middle : middle + outputs]))
+        middle = start + inputs * padded
+        panels = x[start:middle].reshape(-1, inputs, shape.width)
+        layers.append(Layer(from_panels(panels, outputs), x[middle : middle + outputs].copy()))
     return tuple(layers)
 
 
 @compiled
-def activate(activation: int, z: Floats, bias: Floats) -> None:
-    """Replace scores without their bias by their activation."""
+def activate(activation: int, z: Floats) -> None:
+    """Replace scores by their activation."""
     one, half = z.dtype.type(1), z.dtype.type(0.5)
-    for r in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            z[r, j] += bias[j]
-        if activation == 1:
-            for j in range(z.shape[1]):
-                z[r, j] = max(z[r, j], z.dtype.type(0))
-        elif activation == 2:
-            for j in range(z.shape[1]):
-                z[r, j] = np.tanh(z[r, j])
-        elif activation == 3:
-            for j in range(z.shape[1]):
-                z[r, j] = half * (one + np.tanh(half * z[r, j]))
+    if activation == 1:
+        for j in range(z.size):
+            z[j] = max(z[j], z.dtype.type(0))
+    elif activation == 2:
+        for j in range(z.size):
+            z[j] = np.tanh(z[j])
+    elif activation == 3:
+        for j in range(z.size):
+            z[j] = half * (one + np.tanh(half * z[j]))
 
 
 @compiled
 def carry_back(activation: int, a: Floats, delta: Floats) -> None:
     """Multiply δ by the slope of the activation, which is known from the activation."""
     one, zero = a.dtype.type(1), a.dtype.type(0)
-    for r in range(a.shape[0]):
-        if activation == 1:
-            for j in range(a.shape[1]):
-                delta[r, j] = delta[r, j] if a[r, j] > zero else zero
-        elif activation == 2:
-            for j in range(a.shape[1]):
-                delta[r, j] *= one - a[r, j] * a[r, j]
-        elif activation == 3:
-            for j in range(a.shape[1]):
-                delta[r, j] *= a[r, j] * (one - a[r, j])
+    if activation == 1:
+        for j in range(a.size):
+            delta[j] = delta[j] if a[j] > zero else zero
+    elif activation == 2:
+        for j in range(a.size):
+            delta[j] *= one - a[j] * a[j]
+    elif activation == 3:
+        for j in range(a.size):
+            delta[j] *= a[j] * (one - a[j])
 
 
 @compiled
-def matrix(x: Floats, start: int, rows: int, columns: int) -> Floats:
-    """A part of a vector as a matrix."""
-    return x[start : start + rows * columns].reshape(rows, columns)
+def transpose(
+    shape: Shape, layer: int, first: int, last: int, x: Floats, transposed: Floats
+) -> None:
+    """Lay the columns ``first`` to ``last`` of a layer's Wᵀ out in panels."""
+    width, inputs, outputs = shape.width, shape.sizes[layer], shape.sizes[layer + 1]
+    panels, start = shape.padded[layer + 1] // width, shape.weights[layer]
+    W = x[start : start + panels * inputs * width].reshape(panels, inputs, width)
+    start = shape.transposed[layer]
+    # A few columns of one panel at a time: both are powers of two.
+    step = min(GROUP, width)
+    for i in range(first, last, step):
+        columns = min(step, last - i)
+        for panel in range(panels):
+            for j in range(min(width, outputs - panel * width)):
+                place = start + (i // width * outputs + panel * width + j) * width + i % width
+                row = transposed[place : place + columns]
+                for c in range(columns):
+                    row[c] = W[panel, i + c, j]
 
 
 @compiled
@@ -209,105 +236,164 @@ def move(
 
 
 @compiled
+def forward(
+    first: int, last: int, size: int, shape: Shape, x: Floats, acts: Floats, activation: int
+) -> None:
+    """The units of every layer, of some rows, from their inputs."""
+    width, layers = shape.width, len(shape.weights)
+    for layer in range(layers):
+        inputs, row, length = shape.sizes[layer], shape.padded[layer + 1], shape.padded[layer]
+        start, a = shape.weights[layer], size * shape.units[layer]
+        z = size * shape.units[layer + 1]
+        bias = x[start + inputs * row : start + (inputs + 1) * row]
+        scores = acts[z + first * row : z + last * row]
+        for r in range(0, scores.size, row):
+            scores[r : r + row] = bias
+        for panel in range(row // width):
+            add_product(
+                acts, a + first * length, length, 1, last - first,
+                x, start + panel * inputs * width, inputs,
+                acts, z + first * row + panel * width, row,
+            )  # fmt: skip
+        if layer < layers - 1:
+            activate(activation, scores)
+
+
+@compiled
+def lay_out(delta: Floats, first: int, last: int, panels: Floats) -> None:
+    """The δ of some rows, (rows, panels, width), in panels, (panels, rows, width)."""
+    for r in range(first, last):
+        for panel in range(panels.shape[0]):
+            for j in range(panels.shape[2]):
+                panels[panel, r, j] = delta[r, panel, j]
+
+
+@compiled
+def backward(
+    first: int, last: int, size: int, shape: Shape, transposed: Floats, acts: Floats,
+    deltas: Floats, panels: Floats, activation: int,
+) -> None:  # fmt: skip
+    """The δ of every layer, of some rows, from that of the last one."""
+    width, layers = shape.width, len(shape.weights)
+    for layer in range(layers, 0, -1):
+        row, start = shape.padded[layer], size * shape.units[layer]
+        begin, end = start + first * row, start + last * row
+        if layer < layers:
+            outputs, length = shape.sizes[layer + 1], shape.padded[layer + 1]
+            deltas[begin:end] = 0
+            for panel in range(row // width):
+                add_product(
+                    deltas, size * shape.units[layer + 1] + first * length, length, 1,
+                    last - first, transposed,
+                    shape.transposed[layer] + panel * outputs * width, outputs,
+                    deltas, begin + panel * width, row,
+                )  # fmt: skip
+            carry_back(activation, acts[begin:end], deltas[begin:end])
+        of_layer = slice(start, start + size * row)
+        lay_out(
+            deltas[of_layer].reshape(size, row // width, width), first, last,
+            panels[of_layer].reshape(row // width, size, width),
+        )  # fmt: skip
+
+
+@compiled
 def learn_rows(
     X: Floats, labels: Floats, weights: Floats, index: Floats, counts: Floats, first: int,
-    last: int, divisor: float, shape: Shape, x: Floats, acts: Floats, deltas: Floats,
-    activation: int,
+    last: int, divisor: float, shape: Shape, x: Floats, transposed: Floats, acts: Floats,
+    deltas: Floats, panels: Floats, activation: int,
 ) -> float:  # fmt: skip
     """Take rows ``first`` to ``last`` of a batch forward and back, and return their loss."""
-    size, layers = len(index), len(shape.weights)
+    size, layers, d, row = len(index), len(shape.weights), X.shape[1], shape.padded[0]
     answers, weight = np.empty(last - first, labels.dtype), np.empty(last - first, X.dtype)
-    d = X.shape[1]
     for r in range(first, last):
         i = index[r]
         answers[r - first] = labels[i]
         weight[r - first] = weights[i] if counts[r] else X.dtype.type(0)
+        # A slice, whose index is never negative: one that might be is looked at entry by entry.
+        inputs = acts[r * row : r * row + d]
         for j in range(d):
-            acts[r * d + j] = X[i, j]
-    for layer in range(layers):
-        inputs, outputs = shape.sizes[layer], shape.sizes[layer + 1]
-        start = shape.weights[layer]
-        a = matrix(acts, size * shape.units[layer], size, inputs)[first:last]
-        z = matrix(acts, size * shape.units[layer + 1], size, outputs)[first:last]
-        np.dot(a, matrix(x, start, inputs, outputs), z)
-        bias = x[start + inputs * outputs : start + (inputs + 1) * outputs]
-        activate(activation if layer < layers - 1 else 0, z, bias)
-    outputs = shape.sizes[layers]
-    scores = matrix(acts, size * shape.units[layers], size, outputs)[first:last]
-    delta = matrix(deltas, size * shape.units[layers], size, outputs)[first:last]
-    delta[:] = scores
-    loss = softmax_block(delta, answers, weight, 0)
+            inputs[j] = X[i, j]
+    forward(first, last, size, shape, x, acts, activation)
+
+    outputs, row = shape.sizes[layers], shape.padded[layers]
+    start = size * shape.units[layers]
+    scores = np.empty((last - first, outputs), X.dtype)
+    for r in range(last - first):
+        for j in range(outputs):
+            scores[r, j] = acts[start + (first + r) * row + j]
+    loss = softmax_block(scores, answers, weight, 0)
     scale = X.dtype.type(1 / divisor)
     for r in range(last - first):
         for j in range(outputs):
-            delta[r, j] *= scale
-    for layer in range(layers - 1, 0, -1):
-        inputs, outputs = shape.sizes[layer], shape.sizes[layer + 1]
-        a = matrix(acts, size * shape.units[layer], size, inputs)[first:last]
-        delta = matrix(deltas, size * shape.units[layer + 1], size, outputs)[first:last]
-        before = matrix(deltas, size * shape.units[layer], size, inputs)[first:last]
-        np.dot(delta, matrix(x, shape.weights[layer], inputs, outputs).T, before)
-        carry_back(activation, a, before)
+            deltas[start + (first + r) * row + j] = scores[r, j] * scale
+    backward(first, last, size, shape, transposed, acts, deltas, panels, activation)
     return loss
 
 
 @compiled
 def move_inputs(
     part: int, parties: int, size: int, shape: Shape, x: Floats, m: Floats, v: Floats,
-    acts: Floats, deltas: Floats, scratch: Floats, decay: float, rate: float, rule: Rule,
+    transposed: Floats, acts: Floats, deltas: Floats, panels: Floats, scratch: Floats,
+    decay: float, rate: float, rule: Rule,
 ) -> float:  # fmt: skip
-    """Sum the gradient by the weights of some inputs of every layer, and move them; Σ W² before.
-
-    Those of neighbouring inputs lie together. Of neighbouring outputs, threads would write next to
-    each other, and pass the cache lines to and fro.
-    """
-    square, zero = 0.0, x.dtype.type(0)
+    """Sum the gradient by the weights of some inputs of every layer, and move them; Σ W² before."""
+    square, zero, width = 0.0, x.dtype.type(0), shape.width
     for layer in range(len(shape.weights)):
-        inputs, outputs = shape.sizes[layer], shape.sizes[layer + 1]
-        start = shape.weights[layer]
-        a = matrix(acts, size * shape.units[layer], size, inputs)
-        delta = matrix(deltas, size * shape.units[layer + 1], size, outputs)
-        first, last = inputs * part // parties, inputs * (part + 1) // parties
-        if last > first:
-            mine = matrix(scratch, 0, size, last - first)
-            for r in range(size):
-                for j in range(last - first):
-                    mine[r, j] = a[r, first + j]
-            gradient = matrix(scratch, mine.size, last - first, outputs)
-            np.dot(mine.T, delta, gradient)
-            begin, end = start + first * outputs, start + last * outputs
-            square += move(x, m, v, begin, end, gradient.reshape(-1), decay, rate, rule)
+        inputs, row = shape.sizes[layer], shape.padded[layer + 1]
+        length, a = shape.padded[layer], size * shape.units[layer]
+        start, delta = shape.weights[layer], size * shape.units[layer + 1]
+        groups = -(-inputs // GROUP)
+        first = min(inputs, groups * part // parties * GROUP)
+        last = min(inputs, groups * (part + 1) // parties * GROUP)
+        for i in range(first, last, INPUTS):
+            count = min(INPUTS, last - i)
+            gradient = scratch[: count * width]
+            for panel in range(row // width):
+                gradient[:] = 0
+                for r in range(0, size, TERMS):
+                    add_product(
+                        acts, a + r * length + i, 1, length, count,
+                        panels, delta + (panel * size + r) * width, min(TERMS, size - r),
+                        scratch, 0, width,
+                    )  # fmt: skip
+                begin = start + (panel * inputs + i) * width
+                square += move(x, m, v, begin, begin + count * width, gradient, decay, rate, rule)
+        if layer > 0:
+            transpose(shape, layer, first, last, x, transposed)
         if part == parties - 1:
-            sums, by_bias = np.zeros(outputs), np.empty(outputs, x.dtype)
+            sums, by_bias = np.zeros(row), np.empty(row, x.dtype)
+            of_layer = deltas[delta : delta + size * row].reshape(size, row)
             for r in range(size):
-                for j in range(outputs):
-                    sums[j] += delta[r, j]
+                for j in range(row):
+                    sums[j] += of_layer[r, j]
             by_bias[:] = sums
-            begin = start + inputs * outputs
-            move(x, m, v, begin, begin + outputs, by_bias, zero, rate, rule)
+            begin = start + inputs * row
+            move(x, m, v, begin, begin + row, by_bias, zero, rate, rule)
     return square
 
 
 @compiled
 def go_through(
     part: int, parties: int, arrived: Floats, X: Floats, labels: Floats, weights: Floats,
-    index: Floats, counts: Floats, shape: Shape, x: Floats, m: Floats, v: Floats, units: Floats,
-    scratch: Floats, losses: Floats, activation: int, rule: Rule, steps: float, alpha: float,
-    beta_1: float, beta_2: float,
+    index: Floats, counts: Floats, shape: Shape, x: Floats, m: Floats, v: Floats,
+    transposed: Floats, acts: Floats, deltas: Floats, panels: Floats, scratch: Floats,
+    losses: Floats, activation: int, rule: Rule, steps: float, alpha: float, beta_1: float,
+    beta_2: float,
 ) -> None:  # fmt: skip
     """One thread's share of every batch; adds to its loss and to the weight of the rows."""
     batches, size = index.shape
-    acts, deltas = units[0], units[1]
     first, last = size * part // parties, size * (part + 1) // parties
     for batch in range(batches):
         weight = 0.0
         for r in range(size):
             weight += weights[index[batch, r]] if counts[batch, r] else 0.0
         divisor = weight if weight > 0 else 1.0
-        loss = learn_rows(
-            X, labels, weights, index[batch], counts[batch], first, last, divisor, shape, x, acts,
-            deltas, activation,
-        )  # fmt: skip
+        loss = 0.0
+        for r in range(first, last, BLOCK):
+            loss += learn_rows(
+                X, labels, weights, index[batch], counts[batch], r, min(last, r + BLOCK), divisor,
+                shape, x, transposed, acts, deltas, panels, activation,
+            )  # fmt: skip
         if not wait_for_all(arrived, parties, 2 * batch + 1):
             return
         steps += 1
@@ -316,8 +402,9 @@ def go_through(
             rate *= x.dtype.type(np.sqrt(1 - beta_2**steps) / (1 - beta_1**steps))
         decay = x.dtype.type(alpha / divisor)
         square = move_inputs(
-            part, parties, size, shape, x, m, v, acts, deltas, scratch[part], decay, rate, rule
-        )
+            part, parties, size, shape, x, m, v, transposed, acts, deltas, panels, scratch, decay,
+            rate, rule,
+        )  # fmt: skip
         losses[part, 0] += (loss + alpha / 2 * square) / divisor * weight
         losses[part, 1] += weight / parties
         if not wait_for_all(arrived, parties, 2 * batch + 2):

@@ -1,0 +1,213 @@
+"""Matrix products from tiles that stay in registers, where the matrices are small.
+
+A matrix library lays out both of its matrices anew at each call, which with some hundred rows takes
+about as long as the product. Here the right-hand one lies in panels from the start: of WIDTH
+columns each, one row of the panel after another. A tile of the result is then a few rows of a
+panel's columns, kept in vector registers while the sum goes over all terms [1]_.
+
+References
+----------
+.. [1] Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM Transactions
+   on Mathematical Software 34, 2008, section 4; the register tile is that of Van Zee and van de
+   Geijn, "BLIS: a framework for rapidly instantiating BLAS functionality", 41, 2015, section 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.extending import intrinsic
+
+from accelml_numba.compilation import compiled
+
+Floats = np.ndarray[Any, Any]
+
+INDEX = ir.IntType(64)
+# A multiplication and an addition may be one instruction.
+FUSED = ("contract",)
+
+
+class Tile(NamedTuple):
+    """What of a result is summed at once."""
+
+    rows: int
+    vectors: int  # side by side in a row
+    size: int  # bytes of a vector
+
+    def width(self, dtype: Any) -> int:
+        """Columns of a tile, which are those of a panel."""
+        lanes: int = self.size // np.dtype(dtype).itemsize
+        return self.vectors * lanes
+
+
+def tile_for(features: set[str]) -> Tile:
+    """The tile that leaves registers for what is multiplied, on a processor with such features."""
+    if "avx512f" in features:
+        return Tile(rows=12, vectors=2, size=64)  # of 32 registers
+    if "avx2" in features or "avx" in features:
+        return Tile(rows=6, vectors=2, size=32)  # of 16
+    if "neon" in features:
+        return Tile(rows=6, vectors=4, size=16)  # of 32
+    return Tile(rows=4, vectors=2, size=16)  # of 16
+
+
+TILE = tile_for({name for name, has in binding.get_host_cpu_features().items() if has})
+
+
+def add_tile_of(tile: Tile) -> Any:
+    """What adds a product to at most ``tile.rows`` rows of a panel's columns, in compiled code."""
+
+    @intrinsic
+    def add_tile(
+        typing: Any, rows: Any, A: Any, a: Any, a_row: Any, a_column: Any, B: Any, b: Any,
+        length: Any, C: Any, c: Any, c_row: Any,
+    ) -> Any:  # fmt: skip
+        size = types.intp
+        signature = types.void(size, A, size, size, size, B, size, size, C, size, size)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            rows, A, a, a_row, a_column, B, b, length, C, c, c_row = arguments
+            kinds = [signature.args[i] for i in (1, 5, 8)]
+            left, right, result = (
+                builder.gep(context.make_array(kind)(context, builder, array).data, [start])
+                for kind, array, start in zip(kinds, (A, B, C), (a, b, c), strict=True)
+            )
+            scalar = context.get_data_type(kinds[0].dtype)
+            lanes = tile.size * 8 // kinds[0].dtype.bitwidth
+            code = _Tiles(builder, ir.VectorType(scalar, lanes), tile.vectors, tile.size // lanes)
+            done = builder.append_basic_block("done")
+            choice = builder.switch(rows, done)
+            for count in range(1, tile.rows + 1):
+                block = builder.append_basic_block(f"rows_{count}")
+                choice.add_case(INDEX(count), block)
+                builder.position_at_end(block)
+                code.add(count, left, a_row, a_column, right, length, result, c_row)
+                builder.branch(done)
+            builder.position_at_end(done)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return add_tile
+
+
+class _Tiles:
+    """Writes the instructions of tiles of any number of rows."""
+
+    def __init__(self, builder: Any, vector: Any, vectors: int, align: int) -> None:
+        self.builder, self.vector, self.vectors, self.align = builder, vector, vectors, align
+
+    def addresses(self, start: Any) -> list[Any]:
+        """Of the vectors of a row that begins there."""
+        builder, lanes = self.builder, self.vector.count
+        places = [builder.gep(start, [INDEX(i * lanes)]) for i in range(self.vectors)]
+        return [builder.bitcast(place, self.vector.as_pointer()) for place in places]
+
+    def load(self, start: Any) -> list[Any]:
+        return [self.builder.load(place, align=self.align) for place in self.addresses(start)]
+
+    def store(self, vectors: list[Any], start: Any) -> None:
+        for vector, place in zip(vectors, self.addresses(start), strict=True):
+            self.builder.store(vector, place, align=self.align)
+
+    def spread(self, value: Any) -> Any:
+        """A vector of one number."""
+        builder, nothing = self.builder, ir.Constant(self.vector, ir.Undefined)
+        first = builder.insert_element(nothing, value, ir.IntType(32)(0))
+        lanes = ir.VectorType(ir.IntType(32), self.vector.count)
+        return builder.shuffle_vector(first, nothing, ir.Constant(lanes, [0] * lanes.count))
+
+    def add(
+        self, rows: int, left: Any, left_row: Any, left_column: Any, right: Any, length: Any,
+        result: Any, result_row: Any,
+    ) -> None:  # fmt: skip
+        """A loop over the terms, which holds the sums of ``rows`` rows in registers."""
+        builder = self.builder
+        places = [builder.gep(result, [builder.mul(INDEX(r), result_row)]) for r in range(rows)]
+        before = builder.block
+        start = [self.load(place) for place in places]
+        condition = builder.append_basic_block("condition")
+        body, end = builder.append_basic_block("term"), builder.append_basic_block("end")
+        builder.branch(condition)
+
+        builder.position_at_end(condition)
+        k = builder.phi(INDEX)
+        k.add_incoming(INDEX(0), before)
+        sums = [[builder.phi(self.vector) for _ in row] for row in start]
+        builder.cbranch(builder.icmp_signed("<", k, length), body, end)
+
+        builder.position_at_end(body)
+        width = INDEX(self.vectors * self.vector.count)
+        factors = self.load(builder.gep(right, [builder.mul(k, width)]))
+        column = builder.gep(left, [builder.mul(k, left_column)])
+        for r, (row, first) in enumerate(zip(sums, start, strict=True)):
+            value = builder.load(builder.gep(column, [builder.mul(INDEX(r), left_row)]))
+            factor = self.spread(value)
+            for total, begin, other in zip(row, first, factors, strict=True):
+                product = builder.fmul(factor, other, flags=FUSED)
+                total.add_incoming(begin, before)
+                total.add_incoming(builder.fadd(total, product, flags=FUSED), body)
+        k.add_incoming(builder.add(k, INDEX(1)), body)
+        builder.branch(condition)
+
+        builder.position_at_end(end)
+        for row, place in zip(sums, places, strict=True):
+            self.store(row, place)
+
+
+add_tile = add_tile_of(TILE)
+ROWS = TILE.rows
+
+
+@compiled
+def add_product(
+    A: Floats, a: int, a_row: int, a_column: int, rows: int, B: Floats, b: int, length: int,
+    C: Floats, c: int, c_row: int,
+) -> None:  # fmt: skip
+    """C += A B, one panel of columns of B.
+
+    Parameters
+    ----------
+    A, B, C : ndarray
+        Flat, of one floating dtype; C shares no memory with the others.
+    a, a_row, a_column : int
+        Entry (i, k) of the left matrix is ``A[a + i * a_row + k * a_column]``.
+    rows : int
+        Of the left matrix and of the result.
+    b : int
+        Where the panel begins: entry (k, j) is ``B[b + k * width + j]``, where ``width`` is
+        ``TILE.width(dtype)``.
+    length : int
+        Columns of the left matrix, rows of the right one.
+    c, c_row : int
+        Entry (i, j) of the result is ``C[c + i * c_row + j]``.
+    """
+    for i in range(0, rows, ROWS):
+        add_tile(
+            min(ROWS, rows - i), A, a + i * a_row, a_row, a_column, B, b, length,
+            C, c + i * c_row, c_row,
+        )  # fmt: skip
+
+
+def in_panels(matrix: Floats) -> Floats:
+    """The panels of a matrix, one after another, the last one filled up with zeros.
+
+    Returns
+    -------
+    ndarray of shape (panels, rows, width)
+    """
+    rows, columns = matrix.shape
+    width = TILE.width(matrix.dtype)
+    panels = -(-columns // width)
+    filled = np.zeros((rows, panels * width), matrix.dtype)
+    filled[:, :columns] = matrix
+    return np.ascontiguousarray(filled.reshape(rows, panels, width).swapaxes(0, 1))
+
+
+def from_panels(panels: Floats, columns: int) -> Floats:
+    """The matrix again."""
+    count, rows, width = panels.shape
+    return np.ascontiguousarray(panels.swapaxes(0, 1).reshape(rows, count * width)[:, :columns])
