@@ -11,9 +11,10 @@ from accelml._typing import Array
 from accelml.anomaly.density import Gaussian, log_density
 from accelml.anomaly.moments import Moments, merge, statistics
 from accelml.backend import Backend
-from accelml_numba.compilation import compiled, compiled_sums
+from accelml_numba.compilation import compiled
 from accelml_numba.products import widest
 from accelml_numba.threads import in_parts
+from accelml_numba.vectors import ROWS, fill_distances
 from accelml_numpy.anomaly import score_rows, sum_rows
 from accelml_numpy.rows import all_ones
 
@@ -153,28 +154,24 @@ def _statistics(backend: Backend, covariance_type: str, X: Array, weights: Array
     return functools.reduce(functools.partial(merge, np), in_parts(part, len(X), 4.0 * X.size))
 
 
-@compiled_sums
-def sum_squares(z: Floats) -> Any:
-    """Σ z²."""
-    total = z.dtype.type(0)
-    for j in range(z.size):
-        total += z[j] * z[j]
-    return total
-
-
 @compiled
 def score_part(
     X: Floats, mean: Floats, remainder: Floats, scale: Floats, start: int, stop: int, peak: float,
     half: float, scores: Floats,
 ) -> None:  # fmt: skip
     """Fill −½ |(x − μ) W|² + peak of some rows."""
-    z = np.empty(X.shape[1], X.dtype)
-    for i in range(start, stop):
-        for j in range(z.size):
-            z[j] = (X[i, j] - mean[j] - remainder[j]) * scale[j]
-        distance = sum_squares(z)
-        # ∞ − ∞: so far away that the distance overflows.
-        scores[i] = peak - half * (distance if distance == distance else np.inf)
+    distances = np.empty(ROWS, X.dtype)
+    flat, d = X.reshape(-1), X.shape[1]
+    for first in range(start, stop, ROWS):
+        rows = min(ROWS, stop - first)
+        whole = fill_distances(rows, flat, first * d, d, mean, remainder, scale, distances)
+        for r in range(rows):
+            distance = distances[r]
+            for j in range(whole, d):
+                z = (X[first + r, j] - mean[j] - remainder[j]) * scale[j]
+                distance += z * z
+            # ∞ − ∞: so far away that the distance overflows.
+            scores[first + r] = peak - half * (distance if distance == distance else np.inf)
 
 
 @log_density.register("numba")
