@@ -14,6 +14,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -126,36 +127,51 @@ class _Tiles:
     ) -> None:  # fmt: skip
         """A loop over the terms, which holds the sums of ``rows`` rows in registers."""
         builder = self.builder
-        places = [builder.gep(result, [builder.mul(INDEX(r), result_row)]) for r in range(rows)]
-        before = builder.block
-        start = [self.load(place) for place in places]
-        condition = builder.append_basic_block("condition")
-        body, end = builder.append_basic_block("term"), builder.append_basic_block("end")
-        builder.branch(condition)
-
-        builder.position_at_end(condition)
-        k = builder.phi(INDEX)
-        k.add_incoming(INDEX(0), before)
-        sums = [[builder.phi(self.vector) for _ in row] for row in start]
-        builder.cbranch(builder.icmp_signed("<", k, length), body, end)
-
-        builder.position_at_end(body)
         width = INDEX(self.vectors * self.vector.count)
-        factors = self.load(builder.gep(right, [builder.mul(k, width)]))
-        column = builder.gep(left, [builder.mul(k, left_column)])
-        for r, (row, first) in enumerate(zip(sums, start, strict=True)):
-            value = builder.load(builder.gep(column, [builder.mul(INDEX(r), left_row)]))
-            factor = self.spread(value)
-            for total, begin, other in zip(row, first, factors, strict=True):
-                product = builder.fmul(factor, other, flags=FUSED)
-                total.add_incoming(begin, before)
-                total.add_incoming(builder.fadd(total, product, flags=FUSED), body)
-        k.add_incoming(builder.add(k, INDEX(1)), body)
-        builder.branch(condition)
+        places = [builder.gep(result, [builder.mul(INDEX(r), result_row)]) for r in range(rows)]
+        start = [vector for place in places for vector in self.load(place)]
 
-        builder.position_at_end(end)
-        for row, place in zip(sums, places, strict=True):
-            self.store(row, place)
+        def add_term(k: Any, sums: list[Any]) -> list[Any]:
+            others = self.load(builder.gep(right, [builder.mul(k, width)]))
+            column = builder.gep(left, [builder.mul(k, left_column)])
+            factors = [
+                self.spread(builder.load(builder.gep(column, [builder.mul(INDEX(r), left_row)])))
+                for r in range(rows)
+            ]
+            products = [
+                builder.fmul(factor, other, flags=FUSED) for factor in factors for other in others
+            ]
+            return [
+                builder.fadd(total, product, flags=FUSED)
+                for total, product in zip(sums, products, strict=True)
+            ]
+
+        sums = loop(builder, length, 1, start, add_term)
+        for r, place in enumerate(places):
+            self.store(sums[r * self.vectors : (r + 1) * self.vectors], place)
+
+
+def loop(
+    builder: Any, stop: Any, step: int, start: list[Any],
+    body: Callable[[Any, list[Any]], list[Any]],
+) -> list[Any]:  # fmt: skip
+    """Write ``values = body(i, values)`` for i = 0, ``step``, … below ``stop``; the last values."""
+    before = builder.block
+    condition, inside, end = map(builder.append_basic_block, ("condition", "inside", "end"))
+    builder.branch(condition)
+    builder.position_at_end(condition)
+    i = builder.phi(INDEX)
+    values = [builder.phi(value.type) for value in start]
+    builder.cbranch(builder.icmp_signed("<", i, stop), inside, end)
+
+    builder.position_at_end(inside)
+    after = [*body(i, values), builder.add(i, INDEX(step))]
+    for phi, first, then in zip([*values, i], [*start, INDEX(0)], after, strict=True):
+        phi.add_incoming(first, before)
+        phi.add_incoming(then, builder.block)
+    builder.branch(condition)
+    builder.position_at_end(end)
+    return values
 
 
 add_tile = add_tile_of(TILE)

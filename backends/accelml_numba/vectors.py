@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from accelml_numba.tiles import FUSED, INDEX, TILE
+from accelml_numba.tiles import FUSED, INDEX, TILE, loop
 
 # Rows whose distances are summed side by side, so that one sum does not wait for itself.
 ROWS = 4
@@ -49,29 +49,18 @@ def fill_distances(
             row = builder.select(builder.icmp_signed("<", INDEX(r), rows), INDEX(r), last)
             starts.append(builder.gep(x, [builder.add(first, builder.mul(row, d))]))
         whole = builder.sub(d, builder.srem(d, INDEX(lanes)))
-        before = builder.block
-        condition = builder.append_basic_block("condition")
-        body, end = builder.append_basic_block("columns"), builder.append_basic_block("end")
-        builder.branch(condition)
 
-        builder.position_at_end(condition)
-        j = builder.phi(INDEX)
-        j.add_incoming(INDEX(0), before)
-        sums = [builder.phi(vector) for _ in starts]
-        builder.cbranch(builder.icmp_signed("<", j, whole), body, end)
+        def add_columns(j: Any, sums: list[Any]) -> list[Any]:
+            center, rest, factor = (load(start, j) for start in (mu, rho, weight))
+            after = []
+            for total, start in zip(sums, starts, strict=True):
+                z = builder.fmul(builder.fsub(builder.fsub(load(start, j), center), rest), factor)
+                square = builder.fmul(z, z, flags=FUSED)
+                after.append(builder.fadd(total, square, flags=FUSED))
+            return after
 
-        builder.position_at_end(body)
-        center, rest, factor = (load(start, j) for start in (mu, rho, weight))
-        for total, start in zip(sums, starts, strict=True):
-            z = builder.fmul(builder.fsub(builder.fsub(load(start, j), center), rest), factor)
-            total.add_incoming(ir.Constant(vector, None), before)
-            square = builder.fmul(z, z, flags=FUSED)
-            total.add_incoming(builder.fadd(total, square, flags=FUSED), body)
-        j.add_incoming(builder.add(j, INDEX(lanes)), body)
-        builder.branch(condition)
-
-        builder.position_at_end(end)
-        for r, total in enumerate(sums):
+        zeros = [ir.Constant(vector, None)] * ROWS
+        for r, total in enumerate(loop(builder, whole, lanes, zeros, add_columns)):
             builder.store(_sum(builder, total), builder.gep(result, [INDEX(r)]))
         return whole
 
