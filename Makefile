@@ -14,7 +14,7 @@ help:
 	@echo "make demo       install with Numba and JAX, train on every backend, check the gradients"
 	@echo "make test       install with the development tools, run the whole test suite"
 	@echo "make mutants    break the arithmetic in 5,000 ways: a test must fail each time (twenty minutes)"
-	@echo "make bench      race every backend against the other libraries (half an hour)"
+	@echo "make bench      race every backend against the other libraries (half an hour or more)"
 	@echo "make bench-sizes  cost against size, from 1,000 to 10,000,000 rows (twenty minutes)"
 	@echo "make lab        JupyterLab on the notebooks"
 	@echo "make notebooks  run all of them, without and with the real data, and in a browser (ten minutes)"
@@ -56,7 +56,7 @@ $(VENV)/.peers: pyproject.toml | $(VENV)/.dev
 	$(PIP) install --quiet --group peers
 	@touch $@
 
-# Nothing else may run meanwhile: half an hour on two cores. BENCH holds the results.
+# Nothing else may run meanwhile, for half an hour or more on two cores. BENCH holds the results.
 BENCH ?= bench
 RACES = $(PYTEST) benchmarks/bench_workloads.py --timeout=3600 -p no:xdist -q \
   --benchmark-columns=median --benchmark-json=$(BENCH)/pytest-benchmark.json --save $(BENCH)

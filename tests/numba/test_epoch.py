@@ -59,6 +59,39 @@ def test_it_learns_what_batch_after_batch_learns(activation, sizes, rule, dtype,
         np.testing.assert_array_equal(now, then)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("parties", [1, 2, 3])
+def test_more_than_one_block_of_everything(parties, dtype, monkeypatch):
+    """Of rows, of terms, of inputs and of panels, none of them whole."""
+    from accelml_numba import epoch
+    from accelml_numba.training import update
+    from accelml_numpy.training import run
+
+    sizes, size = (130, 70, 40, 10), 301
+    assert size > 2 * max(epoch.BLOCK, epoch.TERMS)
+    assert sizes[0] / parties > epoch.INPUTS or parties == 3
+    monkeypatch.setattr(epoch, "count_parties", lambda *_: parties)
+    learner, data, batches, settings = task(sizes, Adam(), dtype, rows=1_000, size=size)
+    model, backend = MultilayerPerceptron("tanh"), CASES["numba"].make()
+    expected = run(
+        backend, model, Adam(), learner, data, batches, np.asarray(0.3), settings, update
+    )
+    found = epoch.run(model, Adam(), learner, data, batches, 0.3, settings)
+    close(found, expected, dtype)
+
+
+@pytest.mark.parametrize(("rows", "threads"), [(1, 1), (128, 2), (10_000, 4)])
+def test_a_thread_is_for_work_enough(rows, threads, monkeypatch):
+    """One row has one thread, and a batch of a network as of images all there are."""
+    import numba
+
+    from accelml_numba import epoch
+
+    monkeypatch.setattr(numba, "get_num_threads", lambda: threads)
+    assert epoch.count_parties(rows, np.array([784, 128, 10])) == threads
+    assert epoch.count_parties(rows, np.array([4, 3])) == 1
+
+
 def test_the_same_bits_every_time():
     from accelml_numba import epoch
 
