@@ -47,7 +47,10 @@ LAID_OUT = ("one row", "one feature", "one more than a tile", "one more than a l
 LARGE = (30_011, 67, 11)
 
 # Where an override and the generic body differ by more roundings than one call usually makes.
-LIMITS: dict[tuple[str, str], float] = {}
+LIMITS: dict[tuple[str, str], float] = {
+    # Centers that stay where they are: their shift is the squares of some thousand roundings.
+    ("accelml.cluster.lloyd.lloyd", "float32"): 2e-5,
+}
 
 OVERRIDES = overrides()
 
