@@ -189,19 +189,17 @@ know of each line:
 - **K-means on JAX** looks at rows whether they are in question or not.
 - **Logistic regression** needs a third of the iterations of the others, because L-BFGS starts from
   the covariance of the features; a fifth of the time on Numba goes into that covariance.
-- **The perceptron**: on Numba the products come from tiles that stay in registers, and by
-  themselves run at what the machine can do at most. Adam, whose root and quotient a core can do
-  only a few of at once, the rows that are gathered and the weights that the other core has just
-  moved come on top. On JAX the program is XLA's, as the best peer's is. On NumPy a matrix library
-  lays out both factors of each product anew, every other operation runs on one core, and Adam has
-  fourteen of them.
+- **The perceptron**: on Numba the products come from tiles that stay in registers. Adam, whose root
+  and quotient a core can do only a few of at once, the rows that are gathered and the weights that
+  the other core has just moved come on top. On JAX the program is XLA's, as the best peer's is. On
+  NumPy a matrix library lays out both factors of each product anew, every other operation runs on
+  one core, and Adam has fourteen of them.
 - **Least squares**: in float32, filling the centred blocks takes 30 ms and their products 80, at
   130 GFLOP/s. XLA has no product of a matrix with itself, so that JAX makes both of its halves.
 - **Gradient descent** reads X once a step. More than the limit is only to be had by way of the Gram
   matrix, which is another algorithm. JAX reads X twice.
 - **The Gaussian**: the best peer, `torch.compile`, reaches so much of the limit (see its table)
-  that the aims of 4 to 25, set beside PyTorch's eager operations, are out of reach. On Numba `fit`
-  and `score_samples` each take as long as a loop that does nothing but read X. NumPy goes
+  that the aims of 4 to 25, set beside PyTorch's eager operations, are out of reach. NumPy goes
   through a block five times to sum it and three times to score it; on JAX the copy of X is made
   twice, for `fit` and for `score_samples`.
 - **JAX** gets its own copy of X: NumPy's arrays are aligned to 16 bytes, and XLA shares memory

@@ -14,14 +14,23 @@ import numpy as np
 
 from accelml._typing import Tree
 from accelml.neural_network.training import Batches, Learner
-from accelml.objectives.multilayer_perceptron import Batch, Layer, MultilayerPerceptron, Parameters
+from accelml.objectives.multilayer_perceptron import Batch, MultilayerPerceptron, Parameters
 from accelml.optimize import SGD, Adam
 from accelml.optimize.adam import Moments
 from accelml_numba.barrier import CAN_WAIT, together, wait_for_all
 from accelml_numba.compilation import compiled
+from accelml_numba.layout import (
+    GROUP,
+    Shape,
+    aligned_zeros,
+    flat,
+    layers_of,
+    shape_of,
+    transpose,
+)  # fmt: skip
 from accelml_numba.linear_classifier import softmax_block
 from accelml_numba.steps import adam, momentum_step
-from accelml_numba.tiles import TILE, add_product, from_panels, in_panels
+from accelml_numba.tiles import TILE, add_product
 
 Floats = np.ndarray[Any, Any]
 
@@ -34,19 +43,6 @@ WIDEST = 1024
 BLOCK = 96
 # Inputs whose gradient by one panel is summed before it moves them, over so many rows at a time.
 INPUTS, TERMS = 48, 128
-# Inputs are shared out in groups: what two threads write is never on one cache line.
-GROUP = 16
-
-
-class Shape(NamedTuple):
-    """Where the arrays of each layer lie in flat ones."""
-
-    width: int  # columns of a panel
-    sizes: Floats  # (layers + 1,) units
-    padded: Floats  # (layers + 1,) the same, filled up to whole panels
-    weights: Floats  # (layers,) where the panels of W begin, and after them the bias
-    transposed: Floats  # (layers + 1,) where the panels of Wᵀ begin, and where they end
-    units: Floats  # (layers + 1,) where the units begin, of one row
 
 
 class Rule(NamedTuple):
@@ -127,49 +123,6 @@ def run(
     return Learner(moved[0], remembered), np.float64(loss) / np.float64(weight)
 
 
-def shape_of(layers: list[tuple[int, ...]], width: int) -> Shape:
-    """The layout of layers of such weights."""
-    sizes = np.array([layers[0][0], *(outputs for _, outputs in layers)])
-    padded = -(-sizes // width) * width
-    lengths = (sizes[:-1] + 1) * padded[1:]
-    backwards = sizes[1:] * padded[:-1]
-    backwards[0] = 0  # nobody asks for the δ of the inputs
-    starts = [np.concatenate([[0], np.cumsum(part)]) for part in (lengths, backwards, padded)]
-    return Shape(width, sizes, padded, starts[0][:-1], starts[1], starts[2][:-1])
-
-
-def aligned_zeros(size: int, dtype: Any) -> Floats:
-    """Of cache lines of their own."""
-    line = 64 // dtype.itemsize
-    array = np.zeros(size + line, dtype)
-    start = -(array.ctypes.data // dtype.itemsize) % line
-    return array[start : start + size]
-
-
-def flat(shape: Shape, layers: Any) -> Floats:
-    """The arrays of layers in one, in panels, which is a copy."""
-    parts = [
-        part.ravel()
-        for layer in layers
-        for part in (in_panels(layer.weights), in_panels(layer.bias[None]))
-    ]
-    x = aligned_zeros(sum(part.size for part in parts), parts[0].dtype)
-    np.concatenate(parts, out=x)
-    return x
-
-
-def layers_of(shape: Shape, x: Floats) -> tuple[Layer, ...]:
-    """The layers again."""
-    layers = []
-    for start, inputs, outputs, padded in zip(
-        shape.weights, shape.sizes[:-1], shape.sizes[1:], shape.padded[1:], strict=True
-    ):
-        middle = start + inputs * padded
-        panels = x[start:middle].reshape(-1, inputs, shape.width)
-        layers.append(Layer(from_panels(panels, outputs), x[middle : middle + outputs].copy()))
-    return tuple(layers)
-
-
 @compiled
 def activate(activation: int, z: Floats) -> None:
     """Replace scores by their activation."""
@@ -198,27 +151,6 @@ def carry_back(activation: int, a: Floats, delta: Floats) -> None:
     elif activation == 3:
         for j in range(a.size):
             delta[j] *= a[j] * (one - a[j])
-
-
-@compiled
-def transpose(
-    shape: Shape, layer: int, first: int, last: int, x: Floats, transposed: Floats
-) -> None:
-    """Lay the columns ``first`` to ``last`` of a layer's Wᵀ out in panels."""
-    width, inputs, outputs = shape.width, shape.sizes[layer], shape.sizes[layer + 1]
-    panels, start = shape.padded[layer + 1] // width, shape.weights[layer]
-    W = x[start : start + panels * inputs * width].reshape(panels, inputs, width)
-    start = shape.transposed[layer]
-    # A few columns of one panel at a time: both are powers of two.
-    step = min(GROUP, width)
-    for i in range(first, last, step):
-        columns = min(step, last - i)
-        for panel in range(panels):
-            for j in range(min(width, outputs - panel * width)):
-                place = start + (i // width * outputs + panel * width + j) * width + i % width
-                row = transposed[place : place + columns]
-                for c in range(columns):
-                    row[c] = W[panel, i + c, j]
 
 
 @compiled

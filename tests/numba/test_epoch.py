@@ -67,9 +67,9 @@ def test_more_than_one_block_of_everything(parties, dtype, monkeypatch):
     from accelml_numba.training import update
     from accelml_numpy.training import run
 
-    sizes, size = (130, 70, 40, 10), 301
+    sizes, size = (160, 70, 40, 10), 301
     assert size > 2 * max(epoch.BLOCK, epoch.TERMS)
-    assert sizes[0] / parties > epoch.INPUTS or parties == 3
+    assert sizes[0] / parties > epoch.INPUTS
     monkeypatch.setattr(epoch, "count_parties", lambda *_: parties)
     learner, data, batches, settings = task(sizes, Adam(), dtype, rows=1_000, size=size)
     model, backend = MultilayerPerceptron("tanh"), CASES["numba"].make()

@@ -1,6 +1,5 @@
 """Products from register tiles, beside NumPy's in float64."""
 
-import numba
 import numpy as np
 import pytest
 
@@ -59,6 +58,8 @@ def test_a_product_of_any_shape(order, rows, length, dtype):
 @pytest.mark.parametrize("processor", FEATURES)
 def test_tiles_for_other_processors(processor, dtype):
     """They are cut up for the vectors there are here, and so slow, but right."""
+    import numba
+
     from accelml_numba.tiles import add_tile_of, tile_for
 
     tile = tile_for(FEATURES[processor])

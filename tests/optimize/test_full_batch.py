@@ -118,8 +118,8 @@ PAIRS = [
     if solver in SEARCHING or case.rate
 ]
 
-# At a condition of 1e5 conjugate gradients stall where values no longer tell two points apart, and
-# a start that is moved by its last bit takes 12 iterations or 34 to the same tolerance.
+# At a condition of 1e5 conjugate gradients stall with a gradient of 1e-5 to 1e-4, before rounding
+# makes them; a start moved in its last bit takes 12 iterations or 34 to the same tolerance.
 BLURRED = ("narrow", "cg")
 
 
@@ -185,7 +185,7 @@ def test_the_minimum_is_that_of_scipy(backend, problem, solver, scipy_minima):
         rtol, atol = (1e-3, 1e-4) if blurred else (1e-5, 1e-6)
         np.testing.assert_allclose(x, expected, rtol=rtol, atol=atol)
     found, gradient = PROBLEMS[problem].value(x)
-    # Terms of 1e5 times the value cancel in xᵀAx.
+    # Terms much larger than the value cancel in xᵀAx.
     rel = 1e-11 if problem == "narrow" else 1e-12
     assert result.value == pytest.approx(found, rel=rel, abs=1e-15)
     assert result.gradient_norm == pytest.approx(np.linalg.norm(gradient), rel=1e-2, abs=1e-9)

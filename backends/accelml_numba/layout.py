@@ -1,0 +1,94 @@
+"""Where the weights and the units of a perceptron lie in flat arrays, as long as an epoch lasts.
+
+Weights lie in panels of neighbouring outputs, see :mod:`accelml_numba.tiles`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from accelml.objectives.multilayer_perceptron import Layer
+from accelml_numba.compilation import compiled
+from accelml_numba.tiles import from_panels, in_panels
+
+Floats = np.ndarray[Any, Any]
+
+# Inputs are shared out in groups: what two threads write is never on one cache line.
+GROUP = 16
+
+
+class Shape(NamedTuple):
+    """Where the arrays of each layer lie in flat ones."""
+
+    width: int  # columns of a panel
+    sizes: Floats  # (layers + 1,) units
+    padded: Floats  # (layers + 1,) the same, filled up to whole panels
+    weights: Floats  # (layers,) where the panels of W begin, and after them the bias
+    transposed: Floats  # (layers + 1,) where the panels of Wᵀ begin, and where they end
+    units: Floats  # (layers + 1,) where the units begin, of one row
+
+
+def shape_of(layers: list[tuple[int, ...]], width: int) -> Shape:
+    """The layout of layers of such weights."""
+    sizes = np.array([layers[0][0], *(outputs for _, outputs in layers)])
+    padded = -(-sizes // width) * width
+    lengths = (sizes[:-1] + 1) * padded[1:]
+    backwards = sizes[1:] * padded[:-1]
+    backwards[0] = 0  # nobody asks for the δ of the inputs
+    starts = [np.concatenate([[0], np.cumsum(part)]) for part in (lengths, backwards, padded)]
+    return Shape(width, sizes, padded, starts[0][:-1], starts[1], starts[2][:-1])
+
+
+def aligned_zeros(size: int, dtype: Any) -> Floats:
+    """Of cache lines of their own."""
+    line = 64 // dtype.itemsize
+    array = np.zeros(size + line, dtype)
+    start = -(array.ctypes.data // dtype.itemsize) % line
+    return array[start : start + size]
+
+
+def flat(shape: Shape, layers: Any) -> Floats:
+    """The arrays of layers in one, in panels, which is a copy."""
+    parts = [
+        part.ravel()
+        for layer in layers
+        for part in (in_panels(layer.weights), in_panels(layer.bias[None]))
+    ]
+    x = aligned_zeros(sum(part.size for part in parts), parts[0].dtype)
+    np.concatenate(parts, out=x)
+    return x
+
+
+def layers_of(shape: Shape, x: Floats) -> tuple[Layer, ...]:
+    """The layers again."""
+    layers = []
+    for start, inputs, outputs, padded in zip(
+        shape.weights, shape.sizes[:-1], shape.sizes[1:], shape.padded[1:], strict=True
+    ):
+        middle = start + inputs * padded
+        panels = x[start:middle].reshape(-1, inputs, shape.width)
+        layers.append(Layer(from_panels(panels, outputs), x[middle : middle + outputs].copy()))
+    return tuple(layers)
+
+
+@compiled
+def transpose(
+    shape: Shape, layer: int, first: int, last: int, x: Floats, transposed: Floats
+) -> None:
+    """Lay the columns ``first`` to ``last`` of a layer's Wᵀ out in panels."""
+    width, inputs, outputs = shape.width, shape.sizes[layer], shape.sizes[layer + 1]
+    panels, start = shape.padded[layer + 1] // width, shape.weights[layer]
+    W = x[start : start + panels * inputs * width].reshape(panels, inputs, width)
+    start = shape.transposed[layer]
+    # A few columns of one panel at a time: both are powers of two.
+    step = min(GROUP, width)
+    for i in range(first, last, step):
+        columns = min(step, last - i)
+        for panel in range(panels):
+            for j in range(min(width, outputs - panel * width)):
+                place = start + (i // width * outputs + panel * width + j) * width + i % width
+                row = transposed[place : place + columns]
+                for c in range(columns):
+                    row[c] = W[panel, i + c, j]
