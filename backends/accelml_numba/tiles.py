@@ -114,13 +114,6 @@ class _Tiles:
         for vector, place in zip(vectors, self.addresses(start), strict=True):
             self.builder.store(vector, place, align=self.align)
 
-    def spread(self, value: Any) -> Any:
-        """A vector of one number."""
-        builder, nothing = self.builder, ir.Constant(self.vector, ir.Undefined)
-        first = builder.insert_element(nothing, value, ir.IntType(32)(0))
-        lanes = ir.VectorType(ir.IntType(32), self.vector.count)
-        return builder.shuffle_vector(first, nothing, ir.Constant(lanes, [0] * lanes.count))
-
     def add(
         self, rows: int, left: Any, left_row: Any, left_column: Any, right: Any, length: Any,
         result: Any, result_row: Any,
@@ -134,10 +127,8 @@ class _Tiles:
         def add_term(k: Any, sums: list[Any]) -> list[Any]:
             others = self.load(builder.gep(right, [builder.mul(k, width)]))
             column = builder.gep(left, [builder.mul(k, left_column)])
-            factors = [
-                self.spread(builder.load(builder.gep(column, [builder.mul(INDEX(r), left_row)])))
-                for r in range(rows)
-            ]
+            entries = [builder.gep(column, [builder.mul(INDEX(r), left_row)]) for r in range(rows)]
+            factors = [spread(builder, builder.load(entry), self.vector) for entry in entries]
             products = [
                 builder.fmul(factor, other, flags=FUSED) for factor in factors for other in others
             ]
@@ -149,6 +140,14 @@ class _Tiles:
         sums = loop(builder, length, 1, start, add_term)
         for r, place in enumerate(places):
             self.store(sums[r * self.vectors : (r + 1) * self.vectors], place)
+
+
+def spread(builder: Any, value: Any, vector: Any) -> Any:
+    """A vector of one number."""
+    nothing = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(nothing, value, ir.IntType(32)(0))
+    lanes = ir.VectorType(ir.IntType(32), vector.count)
+    return builder.shuffle_vector(first, nothing, ir.Constant(lanes, [0] * lanes.count))
 
 
 def loop(

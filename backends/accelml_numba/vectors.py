@@ -6,9 +6,10 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-from accelml_numba.tiles import FUSED, INDEX, TILE, loop
+from accelml_numba.tiles import FUSED, INDEX, TILE, loop, spread
 
 # Rows whose distances are summed side by side, so that one sum does not wait for itself.
 ROWS = 4
@@ -65,6 +66,80 @@ def fill_distances(
         return whole
 
     return signature, generate
+
+
+@intrinsic
+def fill_differences(
+    typing: Any, X: Any, first: Any, d: Any, origin: Any, out: Any, place: Any, step: Any
+) -> Any:
+    """Lay ``d`` entries of a flat array less the origin out in panels, in the dtype of these.
+
+    They begin at entry ``first``, their part of the first panel at entry ``place`` of ``out``,
+    that of the next one ``step`` entries on.
+    """
+    size = types.intp
+    signature = types.void(X, size, size, origin, out, size, size)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, first, d, _, _, place, step = arguments
+        kinds = [signature.args[i] for i in (0, 3, 4)]
+        x, mu, result = (
+            context.make_array(kind)(context, builder, arguments[i]).data
+            for kind, i in zip(kinds, (0, 3, 4), strict=True)
+        )
+        given, kept = (context.get_data_type(kinds[i].dtype) for i in (0, 2))
+        lanes = TILE.size * 8 // kinds[2].dtype.bitwidth
+        numbers = ir.Constant(ir.VectorType(INDEX, lanes), list(range(lanes)))
+        whole = builder.sub(d, builder.srem(d, INDEX(lanes)))
+
+        def fill_vector(j: Any, mask: Any) -> None:
+            panel = builder.sdiv(j, INDEX(TILE.vectors * lanes))
+            column = builder.srem(j, INDEX(TILE.vectors * lanes))
+            target = builder.add(builder.add(place, builder.mul(panel, step)), column)
+            value = _load(builder, builder.gep(x, [builder.add(first, j)]), given, lanes, mask)
+            if given != kept:
+                value = builder.fpext(value, ir.VectorType(kept, lanes))
+            value = builder.fsub(value, _load(builder, builder.gep(mu, [j]), kept, lanes, mask))
+            _store(builder, value, builder.gep(result, [target]), mask)
+
+        def fill_whole(j: Any, _: list[Any]) -> list[Any]:
+            fill_vector(j, None)
+            return []
+
+        loop(builder, whole, lanes, [], fill_whole)
+        left = spread(builder, builder.sub(d, whole), numbers.type)
+        fill_vector(whole, builder.icmp_signed("<", numbers, left))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _load(builder: Any, place: Any, scalar: Any, lanes: int, mask: Any) -> Any:
+    """A vector; with a mask, only what it names is read, and the rest is zero."""
+    vector = ir.VectorType(scalar, lanes)
+    size = 4 if isinstance(scalar, ir.FloatType) else 8
+    if mask is None:
+        return builder.load(builder.bitcast(place, vector.as_pointer()), align=size)
+    kinds = [place.type, ir.IntType(32), mask.type, vector]
+    ask = _masked(builder, "load", vector, size, ir.FunctionType(vector, kinds))
+    return builder.call(ask, [place, ir.IntType(32)(size), mask, ir.Constant(vector, None)])
+
+
+def _store(builder: Any, value: Any, place: Any, mask: Any) -> None:
+    """Write a vector; with a mask, only what it names."""
+    vector = value.type
+    size = 4 if isinstance(vector.element, ir.FloatType) else 8
+    if mask is None:
+        builder.store(value, builder.bitcast(place, vector.as_pointer()), align=size)
+        return
+    kinds = [vector, place.type, ir.IntType(32), mask.type]
+    put = _masked(builder, "store", vector, size, ir.FunctionType(ir.VoidType(), kinds))
+    builder.call(put, [value, place, ir.IntType(32)(size), mask])
+
+
+def _masked(builder: Any, what: str, vector: Any, size: int, kind: Any) -> Any:
+    name = f"llvm.masked.{what}.v{vector.count}f{8 * size}.p0"
+    return cgutils.get_or_insert_function(builder.module, kind, name)
 
 
 def _sum(builder: Any, vector: Any) -> Any:

@@ -45,18 +45,23 @@ def sum_moments(
             block[:, d:-1] = targets[rows] - near[d:]
             block[:, -1] = 1
             if is_weighted:
-                block *= np.sqrt(weights[rows]).astype(dtype)[:, None]
+                block *= np.sqrt(weights[rows], dtype=dtype)[:, None]
             products += block.T @ block
         return products
 
     products = np.sum(in_parts(part, (len(X), d + t + 1), size), axis=0)
+    return from_products(products, near, d, fit_intercept)
+
+
+def from_products(products: Floats, near: Floats, d: int, fit_intercept: bool) -> Moments:
+    """The moments, of the products of [x, y, 1] as seen from a place near the means."""
     weight, sums = products[-1, -1], products[-1, :-1]
     apart = sums / (weight if weight > 0 else 1.0)
     gram = products[:d, :-1]
+    near = near.astype(np.float64)
     if fit_intercept:
         gram = gram - np.outer(sums[:d], apart)
-        near = near.astype(np.float64) + apart
-    near = near.astype(np.float64, copy=False)
+        near = near + apart
     return Moments(weight, near[:d], near[d:], gram[:, :d], gram[:, d:])
 
 
