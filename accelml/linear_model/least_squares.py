@@ -12,6 +12,7 @@ from scipy.linalg import cho_solve, lapack
 
 from accelml._typing import Array
 from accelml.backend import Backend
+from accelml.blas import one_thread_if_small
 from accelml.exceptions import DivergenceError
 from accelml.linear_model.least_squares_sums import Moments, Triangle, moments, triangle
 
@@ -67,12 +68,14 @@ def least_squares(
                 sums = moments(backend, X, targets, weights, fit_intercept, rough)
                 least = FAR_FROM_DEPENDENT if rough else HALF
                 on_host = Moments(*map(backend.to_numpy, sums))
-                solution = solve_cholesky(on_host, alpha, cutoff, least)
+                with one_thread_if_small(d):
+                    solution = solve_cholesky(on_host, alpha, cutoff, least)
                 if solution is not None:
                     return solution
         decomposed = triangle(backend, X, targets, weights, fit_intercept)
         triangular = Triangle(*map(backend.to_numpy, decomposed))
-        return solve_svd(triangular, alpha, cutoff, fit_intercept)
+        with one_thread_if_small(d):
+            return solve_svd(triangular, alpha, cutoff, fit_intercept)
 
 
 def solve_cholesky(

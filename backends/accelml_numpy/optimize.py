@@ -10,11 +10,11 @@ import numpy as np
 
 from accelml._typing import Array, Tree
 from accelml.backend import Backend
+from accelml.blas import one_thread_each
 from accelml.objectives.linear_classifier import LinearClassifier
 from accelml.optimize.adam import AdamSettings, Moments, adam_step
 from accelml.optimize.iterate import Solver, State, advance
 from accelml.tree import Layout, leaves, like_leaves
-from accelml_numpy.threads import one_thread_each
 
 
 class Moved(NamedTuple):

@@ -6,15 +6,12 @@ cache of one core through all that is done with it, where a threaded product wou
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from threadpoolctl import ThreadpoolController
+from accelml.blas import count_threads, one_thread_each
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -24,46 +21,10 @@ SMALL = 2**21
 MOST_PARTS = 16
 
 _pools: dict[int, ThreadPoolExecutor] = {}
-_lock = threading.Lock()
-_held: dict[Any, int] = {}
-_users = 0
 
 # A forked process has the pool but none of its threads.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pools.clear)
-
-
-@functools.cache
-def blas() -> tuple[Any, ...]:
-    """The matrix libraries that are loaded."""
-    return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
-
-
-def count_threads() -> int:
-    """How many threads the user lets matrix products have."""
-    now = _held or {library: library.get_num_threads() for library in blas()}
-    return max(now.values(), default=1)
-
-
-@contextlib.contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Hold matrix libraries to one thread; the last to leave puts back what the first found."""
-    global _users
-    with _lock:
-        if _users == 0:
-            _held.update({library: library.get_num_threads() for library in blas()})
-            for library in _held:
-                library.set_num_threads(1)
-        _users += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _users -= 1
-            if _users == 0:
-                for library, threads in _held.items():
-                    library.set_num_threads(threads)
-                _held.clear()
 
 
 def in_parts(function: Callable[[int, int], R], shape: tuple[int, ...], align: int = 1) -> list[R]:

@@ -6,8 +6,9 @@ import threading
 import numpy as np
 import pytest
 
+from accelml.blas import blas
 from accelml_numpy import threads as module
-from accelml_numpy.threads import count_threads, in_parts
+from accelml_numpy.threads import in_parts
 
 
 def bounds_of(rows, columns, align=1):
@@ -34,19 +35,8 @@ def test_sums_do_not_depend_on_the_number_of_threads(monkeypatch, threads):
     assert sum(in_parts(lambda a, b: x[a:b].sum(), (len(x), 10_000))) == expected
 
 
-def test_matrix_libraries_are_held_to_one_thread_and_let_go_again():
-    before = [library.get_num_threads() for library in module.blas()]
-    with module.one_thread_each():
-        assert {library.get_num_threads() for library in module.blas()} <= {1}
-        assert count_threads() == max(before, default=1)  # what the user set
-        with module.one_thread_each():
-            pass
-        assert {library.get_num_threads() for library in module.blas()} <= {1}
-    assert [library.get_num_threads() for library in module.blas()] == before
-
-
 def test_they_are_let_go_after_an_error_and_beside_other_threads():
-    before = [library.get_num_threads() for library in module.blas()]
+    before = [library.get_num_threads() for library in blas()]
 
     def fail(start, stop):
         raise ZeroDivisionError
@@ -61,4 +51,4 @@ def test_they_are_let_go_after_an_error_and_beside_other_threads():
         user.start()
     for user in users:
         user.join()
-    assert [library.get_num_threads() for library in module.blas()] == before
+    assert [library.get_num_threads() for library in blas()] == before
