@@ -55,3 +55,14 @@ def test_what_lies_well_or_is_small_is_not_copied():
 
     for host in (at(0, (70_000, 9), "f4"), at(16, (3, 5), "f4")):
         assert aligned(host) is host
+
+
+@pytest.mark.parametrize("shape", [(6_000_001,), (700_001, 9), (3, 2_000_001)])
+def test_parts_copied_by_threads_are_all_there(shape):
+    from accelml_jax import PART, aligned
+
+    host = at(16, shape, "f4")
+    host[...] = np.arange(host.size, dtype="f4").reshape(shape)
+    assert host.nbytes > 2 * PART
+    for sent in (host, host[::-1], np.asfortranarray(host)):
+        np.testing.assert_array_equal(aligned(sent), sent)

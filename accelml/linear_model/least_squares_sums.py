@@ -38,6 +38,8 @@ class Triangle(NamedTuple):
 # Entries of a block of rows, in float64: on a CPU few enough to stay in the cache between the
 # passes over it, elsewhere enough to outweigh a launch.
 BLOCK = {"cpu": 2**17, "other": 2**24}
+# Rows, evenly spread, whose mean products are taken from.
+SAMPLE = 1024
 
 
 @kernel(static=("fit_intercept", "rough"))
@@ -171,6 +173,44 @@ def origins(
     return tuple(
         xp.astype(xp.take(part, heaviest, axis=0)[0, :], xp.float64) for part in (X, targets)
     )
+
+
+def near_means(
+    backend: Backend, X: Array, targets: Array, weights: Array, fit_intercept: bool
+) -> Array:
+    """The means of a few rows, (d + t,), in float64: a place to take a product of all rows from.
+
+    From the mean of a sample of s rows, no more than the digits of n / s are lost when the products
+    are moved to the mean itself, whatever the data: a row that is far away widens the variance too.
+    They are seen from one of the rows, so that a constant is exactly itself.
+    """
+    xp = backend.xp
+    origin = xp.concat(origins(backend, X, targets, weights, fit_intercept))
+    if not fit_intercept:
+        return origin
+    rows = slice(None, None, -(-X.shape[0] // SAMPLE))
+    weight = xp.astype(weights[rows], xp.float64)
+    parts = tuple(xp.astype(part[rows, :], xp.float64) for part in (X, targets))
+    sample = xp.concat(parts, axis=1) - origin
+    total = xp.sum(weight)
+    share = weight / xp.where(total > 0, total, xp.ones_like(total))
+    # Not a product of a matrix library, whose threads would be in the way of those that come next.
+    return origin + xp.sum(share[:, None] * sample, axis=0)
+
+
+def from_products(
+    backend: Backend, products: Array, near: Array, d: int, fit_intercept: bool
+) -> Moments:
+    """The moments, of the product of √w [x, y, 1] with itself, seen from a place ``near``."""
+    xp = backend.xp
+    weight, sums = products[-1, -1], products[-1, :-1]
+    apart = sums / xp.where(weight > 0, weight, xp.ones_like(weight))
+    gram = products[:d, :-1]
+    near = xp.astype(near, xp.float64)
+    if fit_intercept:
+        gram = gram - sums[:d, None] * apart[None, :]
+        near = near + apart
+    return Moments(weight, near[:d], near[d:], gram[:, :d], gram[:, d:])
 
 
 def block_rows(backend: Backend, columns: int) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import itertools
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import numpy as np
@@ -150,8 +152,29 @@ def aligned(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     buffer = np.empty(x.nbytes + ALIGNMENT, np.uint8)
     start = -buffer.ctypes.data % ALIGNMENT
     copy: np.ndarray[Any, Any] = buffer[start : start + x.nbytes].view(x.dtype).reshape(x.shape)
-    copy[...] = x
+    _fill(copy, x)
     return copy
+
+
+# Bytes of a part that is worth a thread, and the threads that fill the memory's bandwidth.
+PART, MOST_THREADS = 2**23, 4
+
+
+def _fill(copy: np.ndarray[Any, Any], x: np.ndarray[Any, Any]) -> None:
+    """Copy rows on several threads: half of the time is that of the first touch of each page."""
+    parts = min(len(x), x.nbytes // PART) if x.ndim else 0
+    threads = min(os.cpu_count() or 1, MOST_THREADS, parts)
+    if threads <= 1:
+        copy[...] = x
+        return
+    bounds = np.linspace(0, len(x), parts + 1, dtype=int)
+    with ThreadPoolExecutor(threads) as pool:
+        copies = [
+            pool.submit(np.copyto, copy[start:stop], x[start:stop])
+            for start, stop in itertools.pairwise(bounds)
+        ]
+        for done in copies:
+            done.result()
 
 
 @functools.cache

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import operator
 
 from accelml._typing import Array
 from accelml.backend import Backend
-from accelml.linear_model.least_squares_sums import Moments, block_moments, merge, moments, origins
+from accelml.linear_model.least_squares_sums import Moments, from_products, moments, near_means
 from accelml.linear_model.logistic_metric import block_scatter, scatter
 from accelml_jax.blocks import sum_blocks
 
@@ -17,14 +16,20 @@ def _moments(
     backend: Backend, X: Array, targets: Array, weights: Array, fit_intercept: bool,
     rough: bool = False,
 ) -> Moments:  # fmt: skip
-    origin, target_origin = origins(backend, X, targets, weights, fit_intercept)
+    """One product of [x, y, 1] with itself: each of XLA's costs a pass over the block besides."""
+    xp = backend.xp
+    d = X.shape[1]
+    dtype = X.dtype if rough else xp.float64
+    near = xp.astype(near_means(backend, X, targets, weights, fit_intercept), dtype)
 
-    def of_block(x: Array, y: Array, weights: Array) -> Moments:
-        return block_moments(backend, x, y, weights, origin, target_origin, fit_intercept, rough)
+    def of_block(x: Array, y: Array, weights: Array) -> Array:
+        x, y = xp.astype(x, dtype) - near[:d], xp.astype(y - near[d:], dtype)
+        ones = xp.ones((x.shape[0], 1), dtype=dtype)
+        z = xp.sqrt(xp.astype(weights, dtype))[:, None] * xp.concat([x, y, ones], axis=1)
+        return xp.astype(z.T @ z, xp.float64)
 
-    add = functools.partial(merge, backend)
-    total: Moments = sum_blocks(backend, of_block, add, X, targets, weights)
-    return total._replace(mean=total.mean + origin, target_mean=total.target_mean + target_origin)
+    products: Array = sum_blocks(backend, of_block, operator.add, X, targets, weights)
+    return from_products(backend, products, near, d, fit_intercept)
 
 
 @scatter.register("jax")

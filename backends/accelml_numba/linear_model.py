@@ -8,13 +8,19 @@ import numpy as np
 
 from accelml._typing import Array
 from accelml.backend import Backend
-from accelml.linear_model.least_squares_sums import Moments, moments, upper
+from accelml.linear_model.least_squares_sums import (
+    Moments,
+    from_products,
+    moments,
+    near_means,
+    upper,
+)
 from accelml_numba.compilation import compiled
 from accelml_numba.layout import aligned_zeros
 from accelml_numba.threads import in_parts
 from accelml_numba.tiles import ROWS, TILE, add_tile
 from accelml_numba.vectors import fill_differences
-from accelml_numpy.linear_model import from_products, near_means, sum_moments, upper_alone
+from accelml_numpy.linear_model import sum_moments, upper_alone
 
 Floats = np.ndarray[Any, Any]
 
@@ -114,4 +120,4 @@ def _moments(
     total: Any = sum(in_parts(part, len(X), float(X.size) * columns, most))
     lower = np.tril(total.reshape(count * width, -1)[:columns, :columns])
     products = lower + np.tril(lower, -1).T
-    return from_products(products, near, d, fit_intercept)
+    return from_products(backend, products, near, d, fit_intercept)
