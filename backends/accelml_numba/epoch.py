@@ -17,32 +17,36 @@ from accelml.neural_network.training import Batches, Learner
 from accelml.objectives.multilayer_perceptron import Batch, MultilayerPerceptron, Parameters
 from accelml.optimize import SGD, Adam
 from accelml.optimize.adam import Moments
+from accelml.subnormals import subnormals_as_zero
+from accelml_numba.activations import ACTIVATIONS, activate, carry_back
 from accelml_numba.barrier import CAN_WAIT, together, wait_for_all
 from accelml_numba.compilation import compiled
 from accelml_numba.layout import (
     GROUP,
     Shape,
     aligned_zeros,
+    copy,
     flat,
+    group,
     layers_of,
     shape_of,
     transpose,
 )  # fmt: skip
 from accelml_numba.linear_classifier import softmax_block
+from accelml_numba.products import prefetch_rows
 from accelml_numba.steps import adam, momentum_step
-from accelml_numba.tiles import TILE, add_product
+from accelml_numba.tiles import LINE, ROWS, TILE, add_product, add_tile
 
 Floats = np.ndarray[Any, Any]
 
-ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2, "logistic": 3}
 # Multiply-adds of a batch, forward, that are worth a thread of their own.
 A_THREAD = 1e5
 # Where a layer is wider, its weights are in no cache, and a matrix library's blocks are the better.
 WIDEST = 1024
 # Rows that are multiplied by one panel after another while they stay in the cache.
 BLOCK = 96
-# Inputs whose gradient by one panel is summed before it moves them, over so many rows at a time.
-INPUTS, TERMS = 48, 128
+# Rows over which a gradient is summed at a time.
+TERMS = 128
 
 
 class Rule(NamedTuple):
@@ -99,7 +103,8 @@ def run(
     # Of what is filled up, zeros stay zeros.
     units = [aligned_zeros(size * int(shape.padded.sum()), dtype) for _ in range(3)]
     transposed = aligned_zeros(int(shape.transposed[-1]), dtype)
-    gradient = [aligned_zeros(INPUTS * shape.width, dtype) for _ in range(parties)]
+    gradient = [aligned_zeros(GROUP * shape.width, dtype) for _ in range(parties)]
+    grouped = aligned_zeros(size * int(shape.grouped[-1]), dtype)
     losses = np.zeros((parties, 2))
     activation = ACTIVATIONS[model.activation]
     for layer in range(1, len(params)):
@@ -108,10 +113,11 @@ def run(
     def part(number: int, arrived: Floats) -> None:
         arguments: Any = (
             number, parties, arrived, data.X, data.labels, data.weights, *batches, shape, x, m, v,
-            transposed, *units, gradient[number], losses, activation, how, steps, alpha, beta_1,
-            beta_2,
+            transposed, *units, grouped, gradient[number], losses, activation, how, steps, alpha,
+            beta_1, beta_2,
         )  # fmt: skip
-        go_through(*arguments)
+        with subnormals_as_zero():
+            go_through(*arguments)
 
     together(part, parties)
 
@@ -121,36 +127,6 @@ def run(
         remembered = Moments(moved[1], moved[2], np.asarray(steps + len(batches.index)))
     loss, weight = losses.sum(axis=0)
     return Learner(moved[0], remembered), np.float64(loss) / np.float64(weight)
-
-
-@compiled
-def activate(activation: int, z: Floats) -> None:
-    """Replace scores by their activation."""
-    one, half = z.dtype.type(1), z.dtype.type(0.5)
-    if activation == 1:
-        for j in range(z.size):
-            z[j] = max(z[j], z.dtype.type(0))
-    elif activation == 2:
-        for j in range(z.size):
-            z[j] = np.tanh(z[j])
-    elif activation == 3:
-        for j in range(z.size):
-            z[j] = half * (one + np.tanh(half * z[j]))
-
-
-@compiled
-def carry_back(activation: int, a: Floats, delta: Floats) -> None:
-    """Multiply δ by the slope of the activation, which is known from the activation."""
-    one, zero = a.dtype.type(1), a.dtype.type(0)
-    if activation == 1:
-        for j in range(a.size):
-            delta[j] = delta[j] if a[j] > zero else zero
-    elif activation == 2:
-        for j in range(a.size):
-            delta[j] *= one - a[j] * a[j]
-    elif activation == 3:
-        for j in range(a.size):
-            delta[j] *= a[j] * (one - a[j])
 
 
 @compiled
@@ -169,8 +145,9 @@ def move(
 
 @compiled
 def forward(
-    first: int, last: int, size: int, shape: Shape, x: Floats, acts: Floats, activation: int
-) -> None:
+    first: int, last: int, size: int, shape: Shape, x: Floats, acts: Floats, grouped: Floats,
+    activation: int,
+) -> None:  # fmt: skip
     """The units of every layer, of some rows, from their inputs."""
     width, layers = shape.width, len(shape.weights)
     for layer in range(layers):
@@ -189,6 +166,10 @@ def forward(
             )  # fmt: skip
         if layer < layers - 1:
             activate(activation, scores)
+            units = shape.sizes[layer + 1]
+            for r in range(first, last):
+                unit = acts[z + r * row : z + r * row + units]
+                group(unit, grouped[size * shape.grouped[layer + 1] :], r, size)
 
 
 @compiled
@@ -232,7 +213,7 @@ def backward(
 def learn_rows(
     X: Floats, labels: Floats, weights: Floats, index: Floats, counts: Floats, first: int,
     last: int, divisor: float, shape: Shape, x: Floats, transposed: Floats, acts: Floats,
-    deltas: Floats, panels: Floats, activation: int,
+    deltas: Floats, panels: Floats, grouped: Floats, activation: int,
 ) -> float:  # fmt: skip
     """Take rows ``first`` to ``last`` of a batch forward and back, and return their loss."""
     size, layers, d, row = len(index), len(shape.weights), X.shape[1], shape.padded[0]
@@ -241,11 +222,9 @@ def learn_rows(
         i = index[r]
         answers[r - first] = labels[i]
         weight[r - first] = weights[i] if counts[r] else X.dtype.type(0)
-        # A slice, whose index is never negative: one that might be is looked at entry by entry.
-        inputs = acts[r * row : r * row + d]
-        for j in range(d):
-            inputs[j] = X[i, j]
-    forward(first, last, size, shape, x, acts, activation)
+        copy(X[i], 0, acts, r * row, d)
+        group(acts[r * row : r * row + d], grouped, r, size)
+    forward(first, last, size, shape, x, acts, grouped, activation)
 
     outputs, row = shape.sizes[layers], shape.padded[layers]
     start = size * shape.units[layers]
@@ -263,44 +242,94 @@ def learn_rows(
 
 
 @compiled
+def ask_for_rows(X: Floats, rows: Floats, part: int, parts: int) -> None:
+    """Ask for a part of some rows, which are then there when they are wanted."""
+    for r in range(len(rows) * part // parts, len(rows) * (part + 1) // parts):
+        prefetch_rows(X, rows[r], rows[r] + 1)
+
+
+@compiled
+def sum_gradient(
+    size: int, width: int, count: int, grouped: Floats, a: int, panels: Floats, delta: int,
+    gradient: Floats, moving: tuple[Floats, ...], after: int,
+) -> None:  # fmt: skip
+    """The gradient by a panel's weights of ``count`` inputs, which lie in a group from ``a`` on.
+
+    What moves after this is asked for meanwhile, from entry ``after`` of each array: the step would
+    else wait for memory as long as the product takes.
+    """
+    gradient[:] = 0
+    line, turn = LINE // gradient.itemsize, 0
+    for r in range(0, size, TERMS):
+        terms = min(TERMS, size - r)
+        for i in range(0, count, ROWS):
+            add_tile(
+                min(ROWS, count - i), grouped, a + r * GROUP + i, 1, GROUP,
+                panels, delta + r * width, terms, gradient, i * width, width,
+                moving[turn % 3], after + min(turn // 3 * terms * line, gradient.size),
+            )  # fmt: skip
+            turn += 1
+
+
+@compiled
+def move_bias(
+    first: int, last: int, size: int, row: int, start: int, x: Floats, m: Floats, v: Floats,
+    deltas: Floats, delta: int, rate: float, rule: Rule,
+) -> None:  # fmt: skip
+    """Sum the gradient by some entries of a bias, and move them."""
+    gradient = np.zeros(last - first, x.dtype)
+    for r in range(size):
+        add(deltas[delta + r * row + first : delta + r * row + last], gradient)
+    move(x, m, v, start + first, start + last, gradient, x.dtype.type(0), rate, rule)
+
+
+@compiled
+def add(x: Floats, total: Floats) -> None:
+    """Add one array to another."""
+    for j in range(x.size):
+        total[j] += x[j]
+
+
+@compiled
 def move_inputs(
     part: int, parties: int, size: int, shape: Shape, x: Floats, m: Floats, v: Floats,
-    transposed: Floats, acts: Floats, deltas: Floats, panels: Floats, scratch: Floats,
-    decay: float, rate: float, rule: Rule,
+    transposed: Floats, deltas: Floats, panels: Floats, grouped: Floats, scratch: Floats,
+    decay: float, rate: float, rule: Rule, X: Floats, upcoming: Floats,
 ) -> float:  # fmt: skip
-    """Sum the gradient by the weights of some inputs of every layer, and move them; Σ W² before."""
-    square, zero, width = 0.0, x.dtype.type(0), shape.width
+    """Sum the gradient by the weights of some inputs of every layer, and move them; Σ W² before.
+
+    Rows of X that come up in the next batch are asked for meanwhile.
+    """
+    square, width = 0.0, shape.width
     for layer in range(len(shape.weights)):
         inputs, row = shape.sizes[layer], shape.padded[layer + 1]
-        length, a = shape.padded[layer], size * shape.units[layer]
         start, delta = shape.weights[layer], size * shape.units[layer + 1]
-        groups = -(-inputs // GROUP)
+        groups, columns = -(-inputs // GROUP), row // width
         first = min(inputs, groups * part // parties * GROUP)
         last = min(inputs, groups * (part + 1) // parties * GROUP)
-        for i in range(first, last, INPUTS):
-            count = min(INPUTS, last - i)
-            gradient = scratch[: count * width]
-            for panel in range(row // width):
-                gradient[:] = 0
-                for r in range(0, size, TERMS):
-                    add_product(
-                        acts, a + r * length + i, 1, length, count,
-                        panels, delta + (panel * size + r) * width, min(TERMS, size - r),
-                        scratch, 0, width,
-                    )  # fmt: skip
+        chunk, chunks = 0, max(1, -(-(last - first) // GROUP) * columns)
+        for i in range(first, last, GROUP):
+            count = min(GROUP, last - i)
+            for panel in range(columns):
+                if layer == 0:
+                    ask_for_rows(X, upcoming, chunk, chunks)
+                chunk += 1
                 begin = start + (panel * inputs + i) * width
+                after = begin + inputs * width
+                if panel == columns - 1:
+                    after = start + (i + GROUP) * width
+                gradient = scratch[: count * width]
+                sum_gradient(
+                    size, width, count, grouped, size * (shape.grouped[layer] + i),
+                    panels, delta + panel * size * width, gradient, (x, m, v), after,
+                )  # fmt: skip
                 square += move(x, m, v, begin, begin + count * width, gradient, decay, rate, rule)
         if layer > 0:
             transpose(shape, layer, first, last, x, transposed)
-        if part == parties - 1:
-            sums, by_bias = np.zeros(row), np.empty(row, x.dtype)
-            of_layer = deltas[delta : delta + size * row].reshape(size, row)
-            for r in range(size):
-                for j in range(row):
-                    sums[j] += of_layer[r, j]
-            by_bias[:] = sums
-            begin = start + inputs * row
-            move(x, m, v, begin, begin + row, by_bias, zero, rate, rule)
+        move_bias(
+            columns * part // parties * width, columns * (part + 1) // parties * width, size, row,
+            start + inputs * row, x, m, v, deltas, delta, rate, rule,
+        )  # fmt: skip
     return square
 
 
@@ -308,9 +337,9 @@ def move_inputs(
 def go_through(
     part: int, parties: int, arrived: Floats, X: Floats, labels: Floats, weights: Floats,
     index: Floats, counts: Floats, shape: Shape, x: Floats, m: Floats, v: Floats,
-    transposed: Floats, acts: Floats, deltas: Floats, panels: Floats, scratch: Floats,
-    losses: Floats, activation: int, rule: Rule, steps: float, alpha: float, beta_1: float,
-    beta_2: float,
+    transposed: Floats, acts: Floats, deltas: Floats, panels: Floats, grouped: Floats,
+    scratch: Floats, losses: Floats, activation: int, rule: Rule, steps: float, alpha: float,
+    beta_1: float, beta_2: float,
 ) -> None:  # fmt: skip
     """One thread's share of every batch; adds to its loss and to the weight of the rows."""
     batches, size = index.shape
@@ -324,7 +353,7 @@ def go_through(
         for r in range(first, last, BLOCK):
             loss += learn_rows(
                 X, labels, weights, index[batch], counts[batch], r, min(last, r + BLOCK), divisor,
-                shape, x, transposed, acts, deltas, panels, activation,
+                shape, x, transposed, acts, deltas, panels, grouped, activation,
             )  # fmt: skip
         if not wait_for_all(arrived, parties, 2 * batch + 1):
             return
@@ -333,9 +362,10 @@ def go_through(
         if rule.is_adam:
             rate *= x.dtype.type(np.sqrt(1 - beta_2**steps) / (1 - beta_1**steps))
         decay = x.dtype.type(alpha / divisor)
+        upcoming = index[min(batch + 1, batches - 1), first : min(last, first + BLOCK)]
         square = move_inputs(
-            part, parties, size, shape, x, m, v, transposed, acts, deltas, panels, scratch, decay,
-            rate, rule,
+            part, parties, size, shape, x, m, v, transposed, deltas, panels, grouped, scratch,
+            decay, rate, rule, X, upcoming,
         )  # fmt: skip
         losses[part, 0] += (loss + alpha / 2 * square) / divisor * weight
         losses[part, 1] += weight / parties

@@ -8,6 +8,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from accelml.objectives.multilayer_perceptron import Layer
 from accelml_numba.compilation import compiled
@@ -15,8 +19,10 @@ from accelml_numba.tiles import from_panels, in_panels
 
 Floats = np.ndarray[Any, Any]
 
-# Inputs are shared out in groups: what two threads write is never on one cache line.
-GROUP = 16
+# Inputs whose gradients are summed together; a multiple of the rows of every tile.
+GROUP = 24
+# Entries of a transposed row that are written together, at most a cache line.
+SHORT = 16
 
 
 class Shape(NamedTuple):
@@ -28,6 +34,7 @@ class Shape(NamedTuple):
     weights: Floats  # (layers,) where the panels of W begin, and after them the bias
     transposed: Floats  # (layers + 1,) where the panels of Wᵀ begin, and where they end
     units: Floats  # (layers + 1,) where the units begin, of one row
+    grouped: Floats  # (layers + 1,) where the units begin that lie in groups, and where they end
 
 
 def shape_of(layers: list[tuple[int, ...]], width: int) -> Shape:
@@ -37,8 +44,11 @@ def shape_of(layers: list[tuple[int, ...]], width: int) -> Shape:
     lengths = (sizes[:-1] + 1) * padded[1:]
     backwards = sizes[1:] * padded[:-1]
     backwards[0] = 0  # nobody asks for the δ of the inputs
-    starts = [np.concatenate([[0], np.cumsum(part)]) for part in (lengths, backwards, padded)]
-    return Shape(width, sizes, padded, starts[0][:-1], starts[1], starts[2][:-1])
+    groups = -(-sizes[:-1] // GROUP) * GROUP
+    starts = [
+        np.concatenate([[0], np.cumsum(part)]) for part in (lengths, backwards, padded, groups)
+    ]
+    return Shape(width, sizes, padded, starts[0][:-1], starts[1], starts[2][:-1], starts[3])
 
 
 def aligned_zeros(size: int, dtype: Any) -> Floats:
@@ -83,12 +93,45 @@ def transpose(
     W = x[start : start + panels * inputs * width].reshape(panels, inputs, width)
     start = shape.transposed[layer]
     # A few columns of one panel at a time: both are powers of two.
-    step = min(GROUP, width)
-    for i in range(first, last, step):
-        columns = min(step, last - i)
+    step, i = min(SHORT, width), first
+    while i < last:
+        columns = min(step - i % step, last - i)
         for panel in range(panels):
             for j in range(min(width, outputs - panel * width)):
                 place = start + (i // width * outputs + panel * width + j) * width + i % width
                 row = transposed[place : place + columns]
                 for c in range(columns):
                     row[c] = W[panel, i + c, j]
+        i += columns
+
+
+@intrinsic
+def copy(typing: Any, x: Any, first: Any, out: Any, place: Any, count: Any) -> Any:
+    """Copy neighbouring entries from one flat array to another, which share no memory."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, first, target, place, count = arguments
+        kinds = signature.args
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(64)
+        ends = [
+            builder.bitcast(
+                builder.gep(context.make_array(kind)(context, builder, array).data, [start]), byte
+            )
+            for kind, array, start in ((kinds[2], target, place), (kinds[0], source, first))
+        ]
+        size = builder.mul(count, number(kinds[0].dtype.bitwidth // 8))
+        wanted = ir.FunctionType(ir.VoidType(), [byte, byte, number, ir.IntType(1)])
+        run = cgutils.get_or_insert_function(builder.module, wanted, "llvm.memcpy.p0.p0.i64")
+        builder.call(run, [*ends, size, ir.IntType(1)(0)])
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp, out, types.intp, types.intp), generate
+
+
+@compiled
+def group(x: Floats, grouped: Floats, r: int, size: int) -> None:
+    """Lay one of ``size`` rows out in groups, (groups, size, GROUP)."""
+    whole = x.size - x.size % GROUP
+    for first in range(0, whole, GROUP):
+        copy(x, first, grouped, first * size + r * GROUP, GROUP)
+    copy(x, whole, grouped, whole * size + r * GROUP, x.size - whole)

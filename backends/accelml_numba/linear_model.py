@@ -71,6 +71,7 @@ def add_lower(flat: Floats, width: int, rows: int, columns: int, products: Float
                 add_tile(
                     min(ROWS, mine - i), flat, p * BLOCK * width + i, 1, width,
                     flat, q * BLOCK * width, rows, products, (p * width + i) * row + q * width, row,
+                    flat, q * BLOCK * width,
                 )  # fmt: skip
 
 

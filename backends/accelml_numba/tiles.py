@@ -20,13 +20,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import binding, ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from accelml_numba.compilation import compiled
 
 Floats = np.ndarray[Any, Any]
 
-INDEX = ir.IntType(64)
+INDEX, NUMBER, BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8)
+LINE = 64  # bytes of a cache line
 # A multiplication and an addition may be one instruction.
 FUSED = ("contract",)
 
@@ -59,22 +61,25 @@ TILE = tile_for({name for name, has in binding.get_host_cpu_features().items() i
 
 
 def add_tile_of(tile: Tile) -> Any:
-    """What adds a product to at most ``tile.rows`` rows of a panel's columns, in compiled code."""
+    """What adds a product to at most ``tile.rows`` rows of a panel's columns, in compiled code.
+
+    With each term it asks for a cache line of what is wanted next, from entry ``d`` of D on.
+    """
 
     @intrinsic
     def add_tile(
         typing: Any, rows: Any, A: Any, a: Any, a_row: Any, a_column: Any, B: Any, b: Any,
-        length: Any, C: Any, c: Any, c_row: Any,
+        length: Any, C: Any, c: Any, c_row: Any, D: Any, d: Any,
     ) -> Any:  # fmt: skip
         size = types.intp
-        signature = types.void(size, A, size, size, size, B, size, size, C, size, size)
+        signature = types.void(size, A, size, size, size, B, size, size, C, size, size, D, size)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            rows, A, a, a_row, a_column, B, b, length, C, c, c_row = arguments
-            kinds = [signature.args[i] for i in (1, 5, 8)]
-            left, right, result = (
+            rows, A, a, a_row, a_column, B, b, length, C, c, c_row, D, d = arguments
+            kinds = [signature.args[i] for i in (1, 5, 8, 11)]
+            left, right, result, ahead = (
                 builder.gep(context.make_array(kind)(context, builder, array).data, [start])
-                for kind, array, start in zip(kinds, (A, B, C), (a, b, c), strict=True)
+                for kind, array, start in zip(kinds, (A, B, C, D), (a, b, c, d), strict=True)
             )
             scalar = context.get_data_type(kinds[0].dtype)
             lanes = tile.size * 8 // kinds[0].dtype.bitwidth
@@ -85,7 +90,7 @@ def add_tile_of(tile: Tile) -> Any:
                 block = builder.append_basic_block(f"rows_{count}")
                 choice.add_case(INDEX(count), block)
                 builder.position_at_end(block)
-                code.add(count, left, a_row, a_column, right, length, result, c_row)
+                code.add(count, left, a_row, a_column, right, length, result, c_row, ahead)
                 builder.branch(done)
             builder.position_at_end(done)
             return context.get_dummy_value()
@@ -116,7 +121,7 @@ class _Tiles:
 
     def add(
         self, rows: int, left: Any, left_row: Any, left_column: Any, right: Any, length: Any,
-        result: Any, result_row: Any,
+        result: Any, result_row: Any, ahead: Any,
     ) -> None:  # fmt: skip
         """A loop over the terms, which holds the sums of ``rows`` rows in registers."""
         builder = self.builder
@@ -124,7 +129,10 @@ class _Tiles:
         places = [builder.gep(result, [builder.mul(INDEX(r), result_row)]) for r in range(rows)]
         start = [vector for place in places for vector in self.load(place)]
 
+        lines = builder.bitcast(ahead, BYTE.as_pointer())
+
         def add_term(k: Any, sums: list[Any]) -> list[Any]:
+            prefetch(builder, builder.gep(lines, [builder.mul(k, INDEX(LINE))]))
             others = self.load(builder.gep(right, [builder.mul(k, width)]))
             column = builder.gep(left, [builder.mul(k, left_column)])
             entries = [builder.gep(column, [builder.mul(INDEX(r), left_row)]) for r in range(rows)]
@@ -140,6 +148,14 @@ class _Tiles:
         sums = loop(builder, length, 1, start, add_term)
         for r, place in enumerate(places):
             self.store(sums[r * self.vectors : (r + 1) * self.vectors], place)
+
+
+def prefetch(builder: Any, place: Any) -> None:
+    """Ask for a cache line, for the second level; past the end of an array, nothing happens."""
+    kind = ir.FunctionType(ir.VoidType(), [place.type, NUMBER, NUMBER, NUMBER])
+    ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    read, second_level, data = NUMBER(0), NUMBER(2), NUMBER(1)
+    builder.call(ask, [place, read, second_level, data])
 
 
 def spread(builder: Any, value: Any, vector: Any) -> Any:
@@ -175,6 +191,8 @@ def loop(
 
 add_tile = add_tile_of(TILE)
 ROWS = TILE.rows
+# What tiles of so many rows of panels ask for is the whole of the next panel.
+LINES = -(-TILE.vectors * TILE.size // LINE)
 
 
 @compiled
@@ -194,16 +212,18 @@ def add_product(
         Of the left matrix and of the result.
     b : int
         Where the panel begins: entry (k, j) is ``B[b + k * width + j]``, where ``width`` is
-        ``TILE.width(dtype)``.
+        ``TILE.width(dtype)``. The panel after it is asked for meanwhile.
     length : int
         Columns of the left matrix, rows of the right one.
     c, c_row : int
         Entry (i, j) of the result is ``C[c + i * c_row + j]``.
     """
+    line = LINE // B.itemsize
+    after = b + length * (TILE.vectors * TILE.size // B.itemsize)
     for i in range(0, rows, ROWS):
         add_tile(
             min(ROWS, rows - i), A, a + i * a_row, a_row, a_column, B, b, length,
-            C, c + i * c_row, c_row,
+            C, c + i * c_row, c_row, B, after + min(i // ROWS, LINES - 1) * length * line,
         )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from accelml.objectives.multilayer_perceptron import (
 )
 from accelml.optimize import SGD, Adam
 from accelml.optimize.adam import Moments
+from accelml.subnormals import subnormals_as_zero
 from accelml.tree import leaves, tree_map
 
 Floats = np.ndarray[Any, Any]
@@ -50,6 +51,7 @@ def _train_epoch(
     return run(backend, model, rule, learner, data, batches, alpha, settings, update)
 
 
+@subnormals_as_zero()
 def run(
     backend: Backend, model: MultilayerPerceptron, rule: SGD | Adam, learner: Learner,
     data: Batch, batches: Batches, alpha: Array, settings: Tree, update: Update,

@@ -69,7 +69,7 @@ def test_more_than_one_block_of_everything(parties, dtype, monkeypatch):
 
     sizes, size = (160, 70, 40, 10), 301
     assert size > 2 * max(epoch.BLOCK, epoch.TERMS)
-    assert sizes[0] / parties > epoch.INPUTS
+    assert sizes[0] / parties > epoch.GROUP
     monkeypatch.setattr(epoch, "count_parties", lambda *_: parties)
     learner, data, batches, settings = task(sizes, Adam(), dtype, rows=1_000, size=size)
     model, backend = MultilayerPerceptron("tanh"), CASES["numba"].make()

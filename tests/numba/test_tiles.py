@@ -68,7 +68,7 @@ def test_tiles_for_other_processors(processor, dtype):
     @numba.njit
     def add(rows, A, B, C):
         row, length = A.shape[1], A.shape[1]
-        add_tile(rows, A, 0, row, 1, B, 0, length, C, 0, C.shape[1])
+        add_tile(rows, A, 0, row, 1, B, 0, length, C, 0, C.shape[1], B, 0)
 
     width = tile.width(dtype)
     for rows in range(1, tile.rows + 1):
