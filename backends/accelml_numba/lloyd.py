@@ -13,7 +13,8 @@ from accelml.cluster.lloyd import State, lloyd
 from accelml.cluster.rows import Points, column_means, labels_of
 from accelml_numba.compilation import compiled, compiled_sums
 from accelml_numba.elkan import are_worth_bounds, assign_bounded, compare
-from accelml_numba.products import products_across, products_along, products_in_place
+from accelml_numba.pairs import in_groups, products_in_place
+from accelml_numba.products import products_across, products_along
 from accelml_numba.threads import in_parts
 from accelml_numpy.lloyd import FEW, SHRINK, Changes, Kept, iterate, joined, label
 
@@ -25,6 +26,8 @@ LONG = 64
 SHORT, TILED, FEW_CENTERS = 0, 1, 2
 # Rows that are searched for at a time, long and short ones; distances stay in the first cache.
 FEW_ROWS, MANY_ROWS = 32, 128
+# In place of a slack: several centers may be the nearest.
+UNSURE = -np.inf
 
 
 class Search(NamedTuple):
@@ -44,10 +47,16 @@ class Search(NamedTuple):
 def prepared(X: Floats, origin: Floats, centers: Floats, loss: Floats) -> Search:
     """What all rows of X share."""
     k, d = centers.shape
-    shape = SHORT if d < LONG else FEW_CENTERS if k <= 15 else TILED
-    rows, columns = -(-k // (4, 3, 5)[shape]) * (4, 3, 5)[shape], d if shape else -(-d // 4) * 4
-    factors, starts = np.zeros((rows, columns), X.dtype), np.full(rows, np.inf, X.dtype)
-    factors[:k, :d] = -2 * centers
+    neighbours = X.strides[1] == X.itemsize
+    shape = SHORT if d < LONG else FEW_CENTERS if k <= 15 and neighbours else TILED
+    if shape == FEW_CENTERS:
+        factors = in_groups(-2 * centers)
+        rows = -(-k // len(factors)) * len(factors)
+    else:
+        rows, columns = -(-k // (4, 3)[shape]) * (4, 3)[shape], d if shape else -(-d // 4) * 4
+        factors = np.zeros((rows, columns), X.dtype)
+        factors[:k, :d] = -2 * centers
+    starts = np.full(rows, np.inf, X.dtype)
     starts[:k] = np.einsum("ij,ij->i", centers, centers)
     return Search(
         np.ascontiguousarray(origin), np.ascontiguousarray(centers), factors, starts,
@@ -98,6 +107,20 @@ def two_lowest(distances: Floats, best: Floats, second: Floats, label: Floats) -
 
 
 @compiled
+def fill_slack(
+    norms: Floats, best: Floats, second: Floats, largest: float, doubt: float, left: Floats
+) -> None:
+    """How much nearer the nearest center is than the next, or UNSURE where rounding hides it."""
+    zero, unsure = norms.dtype.type(0), norms.dtype.type(UNSURE)
+    for r in range(len(norms)):
+        scale = norms[r] + largest
+        error = doubt * scale
+        other = np.sqrt(max(second[r] + norms[r] - error, zero))
+        own = np.sqrt(max(best[r] + norms[r], zero) + error) + doubt * np.sqrt(scale)
+        left[r] = unsure if second[r] <= best[r] + error else other - own
+
+
+@compiled
 def assign(
     X: Floats, origin: Floats, centers: Floats, factors: Floats, starts: Floats, largest: float,
     shape: int, doubt: float, margin: float, loss: Floats, start: int, stop: int,
@@ -108,13 +131,13 @@ def assign(
     Which they are, and what they were, goes to ``rows`` and ``before`` as far as there is room;
     ``bounds`` becomes lower bounds of the distances, unless it is empty.
     """
-    k, d = factors.shape
-    size = MANY_ROWS if shape == SHORT else FEW_ROWS
+    k, d = len(starts), factors.shape[1] if shape == SHORT else X.shape[1]
+    size = FEW_ROWS if shape == TILED else MANY_ROWS
     distances = np.zeros((k, size), X.dtype)
     near = np.zeros((d, size) if shape == SHORT else (size, d), X.dtype)
     norms, best = np.zeros(size, X.dtype), np.zeros(size, X.dtype)
     second, label = np.zeros(size, X.dtype), np.zeros(size, np.int32)
-    active = np.zeros(size, np.int32)
+    active, left = np.zeros(size, np.int32), np.zeros(size, X.dtype)
     count, held = 0, 0
     for i in range(start, stop):
         slack[i] = (slack[i] - loss[labels[i]]) * SHRINK
@@ -132,18 +155,18 @@ def assign(
             fetch_columns(X, origin, active[:held], near, norms)
             products_across(factors, near, starts, distances)
         two_lowest(distances, best, second, label)
+        fill_slack(norms, best, second, largest, doubt, left)
         for r in range(held):
-            row, scale = active[r], norms[r] + largest
-            error = doubt * scale
-            new, left = label[r], X.dtype.type(0)
-            if second[r] <= best[r] + error:
-                limit = best[r] + error
+            row, new = active[r], label[r]
+            if left[r] == UNSURE:
+                scale = norms[r] + largest
+                limit = best[r] + doubt * scale
                 new = compare(X, origin, centers, row, distances[:, r], limit, scale, margin)
+                slack[row] = 0
             else:
-                left = np.sqrt(max(second[r] + norms[r] - error, 0))
-                left -= np.sqrt(max(best[r] + norms[r], 0) + error) + doubt * np.sqrt(scale)
-            slack[row] = left
+                slack[row] = left[r]
             if len(bounds):
+                error = doubt * (norms[r] + largest)
                 for j in range(len(centers)):
                     bounds[row, j] = np.sqrt(max(distances[j, r] + norms[r] - error, 0))
             if new != labels[row]:

@@ -164,49 +164,6 @@ def products_along(W: Floats, X: Floats, starts: Floats, out: Floats) -> None:
                     out[j + p, r + q] = sums[3 * q + p] + starts[j + p]
 
 
-@compiled_sums
-def two_by_five(X: Floats, origin: Floats, i: int, k: int, W: Floats, j: int) -> tuple[Any, ...]:
-    """Two rows of X less the origin times five of W, and |x|² of each."""
-    widest()
-    a0 = a1 = a2 = a3 = a4 = b0 = b1 = b2 = b3 = b4 = a = b = X.dtype.type(0)
-    for f in range(X.shape[1]):
-        x, y = X[i, f] - origin[f], X[k, f] - origin[f]
-        s, t, u, v, w = W[j, f], W[j + 1, f], W[j + 2, f], W[j + 3, f], W[j + 4, f]
-        a += x * x
-        b += y * y
-        a0 += x * s
-        a1 += x * t
-        a2 += x * u
-        a3 += x * v
-        a4 += x * w
-        b0 += y * s
-        b1 += y * t
-        b2 += y * u
-        b3 += y * v
-        b4 += y * w
-    return a0, a1, a2, a3, a4, b0, b1, b2, b3, b4, a, b
-
-
-@compiled
-def products_in_place(
-    W: Floats, X: Floats, origin: Floats, rows: Floats, starts: Floats, out: Floats, norms: Floats
-) -> None:
-    """The same for some rows of X less the origin, where they are; those of W come in fives.
-
-    With few of these, fetching the rows first would take as long as the products.
-    """
-    for r in range(0, len(rows), 2):
-        s = min(r + 1, len(rows) - 1)
-        for q in range(r + 2, min(r + 4, len(rows))):
-            prefetch_rows(X, rows[q], rows[q] + 1)
-        for j in range(0, W.shape[0], 5):
-            sums = two_by_five(X, origin, rows[r], rows[s], W, j)
-            for p in range(5):
-                out[j + p, r] = sums[p] + starts[j + p]
-                out[j + p, s] = sums[5 + p] + starts[j + p]
-            norms[r], norms[s] = sums[10], sums[11]
-
-
 @compiled
 def products_across(W: Floats, columns: Floats, starts: Floats, out: Floats) -> None:
     """The same where X comes in columns, because its rows are too short to be summed along.

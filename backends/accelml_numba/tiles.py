@@ -150,12 +150,15 @@ class _Tiles:
             self.store(sums[r * self.vectors : (r + 1) * self.vectors], place)
 
 
-def prefetch(builder: Any, place: Any) -> None:
-    """Ask for a cache line, for the second level; past the end of an array, nothing happens."""
+def prefetch(builder: Any, place: Any, locality: int = 2) -> None:
+    """Ask for a cache line; past the end of an array, nothing happens.
+
+    It is to stay in the first level of the cache where ``locality`` is 3, in the second where 2.
+    """
     kind = ir.FunctionType(ir.VoidType(), [place.type, NUMBER, NUMBER, NUMBER])
     ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    read, second_level, data = NUMBER(0), NUMBER(2), NUMBER(1)
-    builder.call(ask, [place, read, second_level, data])
+    read, data = NUMBER(0), NUMBER(1)
+    builder.call(ask, [place, read, NUMBER(locality), data])
 
 
 def spread(builder: Any, value: Any, vector: Any) -> Any:

@@ -9,7 +9,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from accelml_numba.tiles import FUSED, INDEX, TILE, loop, spread
+from accelml_numba.tiles import FUSED, INDEX, NUMBER, TILE, loop, spread
 
 # Rows whose distances are summed side by side, so that one sum does not wait for itself.
 ROWS = 4
@@ -39,7 +39,7 @@ def fill_distances(
             for i in (1, 4, 5, 6, 7)
         )
 
-        def load(start: Any, j: Any) -> Any:
+        def load_from(start: Any, j: Any) -> Any:
             place = builder.bitcast(builder.gep(start, [j]), vector.as_pointer())
             return builder.load(place, align=align)
 
@@ -52,17 +52,20 @@ def fill_distances(
         whole = builder.sub(d, builder.srem(d, INDEX(lanes)))
 
         def add_columns(j: Any, sums: list[Any]) -> list[Any]:
-            center, rest, factor = (load(start, j) for start in (mu, rho, weight))
+            center, rest, factor = (load_from(start, j) for start in (mu, rho, weight))
             after = []
             for total, start in zip(sums, starts, strict=True):
-                z = builder.fmul(builder.fsub(builder.fsub(load(start, j), center), rest), factor)
+                z = builder.fmul(
+                    builder.fsub(builder.fsub(load_from(start, j), center), rest), factor
+                )
                 square = builder.fmul(z, z, flags=FUSED)
                 after.append(builder.fadd(total, square, flags=FUSED))
             return after
 
         zeros = [ir.Constant(vector, None)] * ROWS
-        for r, total in enumerate(loop(builder, whole, lanes, zeros, add_columns)):
-            builder.store(_sum(builder, total), builder.gep(result, [INDEX(r)]))
+        totals = loop(builder, whole, lanes, zeros, add_columns)
+        for r, total in enumerate(sums_of(builder, totals)):
+            builder.store(total, builder.gep(result, [INDEX(r)]))
         return whole
 
     return signature, generate
@@ -96,10 +99,10 @@ def fill_differences(
             panel = builder.sdiv(j, INDEX(TILE.vectors * lanes))
             column = builder.srem(j, INDEX(TILE.vectors * lanes))
             target = builder.add(builder.add(place, builder.mul(panel, step)), column)
-            value = _load(builder, builder.gep(x, [builder.add(first, j)]), given, lanes, mask)
+            value = load(builder, builder.gep(x, [builder.add(first, j)]), given, lanes, mask)
             if given != kept:
                 value = builder.fpext(value, ir.VectorType(kept, lanes))
-            value = builder.fsub(value, _load(builder, builder.gep(mu, [j]), kept, lanes, mask))
+            value = builder.fsub(value, load(builder, builder.gep(mu, [j]), kept, lanes, mask))
             _store(builder, value, builder.gep(result, [target]), mask)
 
         def fill_whole(j: Any, _: list[Any]) -> list[Any]:
@@ -114,7 +117,7 @@ def fill_differences(
     return signature, generate
 
 
-def _load(builder: Any, place: Any, scalar: Any, lanes: int, mask: Any) -> Any:
+def load(builder: Any, place: Any, scalar: Any, lanes: int, mask: Any = None) -> Any:
     """A vector; with a mask, only what it names is read, and the rest is zero."""
     vector = ir.VectorType(scalar, lanes)
     size = 4 if isinstance(scalar, ir.FloatType) else 8
@@ -142,18 +145,45 @@ def _masked(builder: Any, what: str, vector: Any, size: int, kind: Any) -> Any:
     return cgutils.get_or_insert_function(builder.module, kind, name)
 
 
-def _sum(builder: Any, vector: Any) -> Any:
-    """The sum of a vector's entries, one half added to the other until one is left."""
-    lanes = vector.type.count
-    while lanes > 1:
-        lanes //= 2
-        halves = [
-            builder.shuffle_vector(vector, vector, _indices(range(start, start + lanes)))
-            for start in (0, lanes)
-        ]
-        vector = builder.fadd(*halves)
-    return builder.extract_element(vector, ir.IntType(32)(0))
+def sums_of(builder: Any, vectors: list[Any]) -> list[Any]:
+    """The sum of the entries of each vector.
+
+    Several are added up side by side: of two vectors, one half of each is added to the other, which
+    leaves one vector.
+    """
+    lanes = vectors[0].type.count
+    found = []
+    for first in range(0, len(vectors), lanes):
+        held = vectors[first : first + lanes]
+        owners = [[i] for i in range(len(held))]
+        part = lanes
+        while part > 1:
+            part //= 2
+            if len(held) % 2:
+                held, owners = [*held, held[-1]], [*owners, owners[-1]]
+            low, high = (_indices(half) for half in _halves(lanes, part))
+            held = [
+                builder.fadd(builder.shuffle_vector(a, b, low), builder.shuffle_vector(a, b, high))
+                for a, b in zip(held[::2], held[1::2], strict=True)
+            ]
+            owners = [
+                [owner for both in zip(a, b, strict=True) for owner in both]
+                for a, b in zip(owners[::2], owners[1::2], strict=True)
+            ]
+        for i in range(len(vectors[first : first + lanes])):
+            found.append(builder.extract_element(held[0], NUMBER(owners[0].index(i))))
+    return found
 
 
-def _indices(lanes: range) -> Any:
+def _halves(lanes: int, part: int) -> tuple[list[int], list[int]]:
+    """Of blocks of 2 ``part`` lanes of two vectors, the lower and the upper halves, in turns."""
+    low, high = [], []
+    for block in range(0, lanes, 2 * part):
+        for vector in (0, lanes):
+            low += range(vector + block, vector + block + part)
+            high += range(vector + block + part, vector + block + 2 * part)
+    return low, high
+
+
+def _indices(lanes: list[int]) -> Any:
     return ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
