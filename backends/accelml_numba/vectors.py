@@ -177,7 +177,8 @@ def sums_of(builder: Any, vectors: list[Any]) -> list[Any]:
 
 def _halves(lanes: int, part: int) -> tuple[list[int], list[int]]:
     """Of blocks of 2 ``part`` lanes of two vectors, the lower and the upper halves, in turns."""
-    low, high = [], []
+    low: list[int] = []
+    high: list[int] = []
     for block in range(0, lanes, 2 * part):
         for vector in (0, lanes):
             low += range(vector + block, vector + block + part)
