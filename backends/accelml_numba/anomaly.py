@@ -12,7 +12,7 @@ from accelml.anomaly.density import Gaussian, log_density
 from accelml.anomaly.moments import Moments, merge, statistics
 from accelml.backend import Backend
 from accelml_numba.compilation import compiled
-from accelml_numba.products import widest
+from accelml_numba.products import prefetch_rows, rows_ahead, widest
 from accelml_numba.threads import in_parts
 from accelml_numba.vectors import ROWS, fill_distances
 from accelml_numpy.anomaly import score_rows, sum_rows
@@ -33,7 +33,7 @@ def sum_block(
     Four rows at a time, so that a sum is fetched and stored once for all of them.
     """
     d = X.shape[1]
-    fours = last - (last - first) % 4
+    fours, ahead = last - (last - first) % 4, rows_ahead(X, 4)
     heaviest = first + np.argmax(weights[first:last])
     weight = 0.0
     for i in range(first, last):
@@ -42,6 +42,7 @@ def sum_block(
     scatter[:] = 0
     for i in range(first, fours, 4):
         a, b, c, e = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
+        prefetch_rows(X, i + ahead, i + ahead + 4)
         for j in range(d):
             origin = np.float64(X[heaviest, j])
             mean[j] += (a * (X[i, j] - origin) + b * (X[i + 1, j] - origin)) + (
@@ -97,8 +98,9 @@ def sum_equal_block(
     widest()
     sums[:] = 0
     squares[:] = 0
-    fours = last - (last - first) % 4
+    fours, ahead = last - (last - first) % 4, rows_ahead(X, 4)
     for i in range(first, fours, 4):
+        prefetch_rows(X, i + ahead, i + ahead + 4)
         for j in range(X.shape[1]):
             o = origin[j]
             p, q, r, s = X[i, j] - o, X[i + 1, j] - o, X[i + 2, j] - o, X[i + 3, j] - o
@@ -161,9 +163,10 @@ def score_part(
 ) -> None:  # fmt: skip
     """Fill −½ |(x − μ) W|² + peak of some rows."""
     distances = np.empty(ROWS, X.dtype)
-    flat, d = X.reshape(-1), X.shape[1]
+    flat, d, ahead = X.reshape(-1), X.shape[1], rows_ahead(X, ROWS)
     for first in range(start, stop, ROWS):
         rows = min(ROWS, stop - first)
+        prefetch_rows(X, first + ahead, first + ahead + ROWS)
         whole = fill_distances(rows, flat, first * d, d, mean, remainder, scale, distances)
         for r in range(rows):
             distance = distances[r]

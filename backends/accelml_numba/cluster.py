@@ -12,6 +12,7 @@ from accelml.cluster.distances import directly
 from accelml.cluster.lloyd import ClusterSums, sum_by_cluster
 from accelml.cluster.rows import Centered, Points, centered, column_means, inertia_of
 from accelml_numba.compilation import compiled, compiled_sums
+from accelml_numba.products import prefetch_rows, rows_ahead
 from accelml_numba.threads import in_parts
 
 Floats = np.ndarray[Any, Any]
@@ -20,7 +21,9 @@ Floats = np.ndarray[Any, Any]
 @compiled
 def add_columns(X: Floats, start: int, stop: int, total: Floats) -> None:
     """Add some rows up."""
+    ahead = rows_ahead(X, 1)
     for i in range(start, stop):
+        prefetch_rows(X, i + ahead, i + ahead + 1)
         for f in range(X.shape[1]):
             total[f] += X[i, f]
 
@@ -50,8 +53,9 @@ def add_gaps(X: Floats, origin: Floats, i: int, residue: Floats) -> Any:
 @compiled
 def sum_norms(X: Floats, origin: Floats, start: int, stop: int, residue: Floats) -> float:
     """Σ |x|² of some rows less the origin, and their sum, which is added to the residue."""
-    total = 0.0
+    total, ahead = 0.0, rows_ahead(X, 1)
     for i in range(start, stop):
+        prefetch_rows(X, i + ahead, i + ahead + 1)
         total += add_gaps(X, origin, i, residue)
     return total
 
@@ -139,8 +143,9 @@ def add_distances(
     X: Floats, weights: Floats, centers: Floats, labels: Floats, start: int, stop: int
 ) -> float:
     """Σ w |x − c|² of some rows."""
-    total = 0.0
+    total, ahead = 0.0, rows_ahead(X, 1)
     for i in range(start, stop):
+        prefetch_rows(X, i + ahead, i + ahead + 1)
         total += weights[i] * direct(X, centers, i, labels[i])
     return total
 

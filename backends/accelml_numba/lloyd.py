@@ -14,7 +14,7 @@ from accelml.cluster.rows import Points, column_means, labels_of
 from accelml_numba.compilation import compiled, compiled_sums
 from accelml_numba.elkan import are_worth_bounds, assign_bounded, compare
 from accelml_numba.pairs import in_groups, products_in_place
-from accelml_numba.products import products_across, products_along
+from accelml_numba.products import prefetch_rows, products_across, products_along, rows_ahead
 from accelml_numba.threads import in_parts
 from accelml_numpy.lloyd import FEW, SHRINK, Changes, Kept, iterate, joined, label
 
@@ -211,7 +211,9 @@ def add_rows(
     total: Floats,
 ) -> None:  # fmt: skip
     """Add rows to their clusters; ``step`` is 0 where all weigh the same."""
+    ahead = rows_ahead(X, 1)
     for i in range(start, stop):
+        prefetch_rows(X, i + ahead, i + ahead + 1)
         weight, label = np.float64(weights[i * step]), labels[i]
         for f in range(X.shape[1]):
             total[label, f] += weight * (X[i, f] - origin[f])
