@@ -18,7 +18,7 @@ from accelml.linear_model.least_squares_sums import (
 from accelml_numba.compilation import compiled
 from accelml_numba.layout import aligned_zeros
 from accelml_numba.threads import in_parts
-from accelml_numba.tiles import ROWS, TILE, add_tile
+from accelml_numba.tiles import LINE, ROWS, TILE, add_tile
 from accelml_numba.vectors import fill_differences
 from accelml_numpy.linear_model import sum_moments, upper_alone
 
@@ -60,10 +60,16 @@ def fill_block(
 
 
 @compiled
-def add_lower(flat: Floats, width: int, rows: int, columns: int, products: Floats) -> None:
-    """Add the product of a block with itself, tile by tile, of the panels up to the diagonal."""
+def add_lower(
+    flat: Floats, width: int, rows: int, columns: int, products: Floats, X: Floats, after: int
+) -> None:
+    """Add the product of a block with itself, tile by tile, of the panels up to the diagonal.
+
+    The rows of X that come next are asked for meanwhile; they begin after so many entries of it.
+    """
     panels = -(-columns // width)
     row = panels * width
+    lines, line = 0, LINE // X.itemsize
     for p in range(panels):
         mine = min(width, columns - p * width)
         for q in range(p + 1):
@@ -71,8 +77,9 @@ def add_lower(flat: Floats, width: int, rows: int, columns: int, products: Float
                 add_tile(
                     min(ROWS, mine - i), flat, p * BLOCK * width + i, 1, width,
                     flat, q * BLOCK * width, rows, products, (p * width + i) * row + q * width, row,
-                    flat, q * BLOCK * width,
+                    X, after + min(lines * line, rows * columns),
                 )  # fmt: skip
+                lines += rows
 
 
 @compiled
@@ -89,7 +96,8 @@ def sum_products(
         for i in range(first, last, BLOCK):
             rows = min(BLOCK, last - i)
             fill_block(X, targets, weights, is_weighted, near, i, rows, panels)
-            add_lower(flat, width, rows, columns, recent)
+            after = (i + rows) * X.shape[1]
+            add_lower(flat, width, rows, columns, recent, X.reshape(-1), after)
         for i in range(recent.size):
             total[i] += recent[i]
         recent[:] = 0
