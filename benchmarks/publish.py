@@ -180,12 +180,13 @@ best peer reaches a share p of the limit, nobody can be more than 1/p times as f
 algorithm: several aims, set beside slower peers on another machine, ask for more than that. What we
 know of each line:
 
-- **K-means with few centers**: on Numba a pass over all rows takes twice what reading them takes.
+- **K-means with few centers**: on Numba a pass over all rows still takes longer than reading them.
   Bounds save rows, not the time of those that are left. On NumPy each block is multiplied, laid
   on its side, and looked through for the lowest and the second lowest, one array operation after
   another; with 16 features, copying the rows that are in question comes on top.
-- **K-means with many centers**: the labels at the end are searched for anew, without the bounds
-  that the loop had, which is 60 ms on Numba.
+- **K-means with many centers**: on images, bounds save distances, not rows. Each is read in every
+  iteration, and one at a time, which keeps too little of the memory's bandwidth busy. The labels at
+  the end are searched for anew, without the bounds that the loop had.
 - **K-means on JAX** looks at rows whether they are in question or not.
 - **Logistic regression** needs a third of the iterations of the others, because L-BFGS starts from
   the covariance of the features; a fifth of the time on Numba goes into that covariance.
