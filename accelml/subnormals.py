@@ -1,4 +1,4 @@
-"""Numbers too small for their exponent, which some processors compute a hundred times as slowly."""
+"""Numbers too small for their exponent, with which some processors compute many times as slowly."""
 
 from __future__ import annotations
 

@@ -166,9 +166,9 @@ runs the same races there.
 
 ![Gaussian, fit and score: median seconds](images/benchmarks/gaussian.png)
 """
-SMALL = """Where the work is small, what counts is what a call costs besides. In these races NumPy
-was the only one of our backends: beside JAX and Numba some of them took some 700 µs more on NumPy,
-and we do not know why.
+SMALL = """Where the work is small, what counts is what a call costs besides. In some runs a process
+takes some 600 to 1,000 µs more a call than in others, ours and scikit-learn's alike, and we do not
+know why: in the run below PolynomialFeatures on NumPy does, raced alone it does not.
 """
 AIMS = """What we set out to reach on two cores, as a ratio to the best of the others, and how much
 of what the machine can do at most (arithmetic of a matrix product, or reading memory, whichever

@@ -15,7 +15,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from accelml_numba.compilation import compiled
-from accelml_numba.tiles import FUSED, INDEX, TILE, loop, prefetch, spread
+from accelml_numba.tiles import FUSED, INDEX, TILE, ask_for_line, loop, spread
 from accelml_numba.vectors import load, sums_of
 
 Floats = np.ndarray[Any, Any]
@@ -97,7 +97,7 @@ def fill_pair(
         def write(held: int) -> None:
             def body(f: Any, sums: list[Any]) -> list[Any]:
                 for start in ahead:
-                    prefetch(builder, builder.gep(start, [f]), locality=3)
+                    ask_for_line(builder, builder.gep(start, [f]), locality=3)
                 return add(held, f, sums, None)
 
             sums = loop(builder, whole, lanes, [zero] * (2 * (held + 1)), body)
@@ -157,13 +157,13 @@ def products_in_place(
 
 
 def in_groups(W: Floats) -> Floats:
-    """The rows of a matrix in as few groups as possible, of as many rows, the last of zeros.
+    """The rows of a matrix in as few groups as possible, all of one size: rows of zeros fill up.
 
     Returns
     -------
     ndarray of shape (groups, …)
         Of a group there are first the entries of all its rows that fill the first vector; the last
-    one is filled up with zeros, or is all zeros.
+        vectors are filled up with zeros, or all zeros.
     """
     k, d = W.shape
     lanes = TILE.size // W.itemsize

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from accelml_numba.compilation import compiled, compiled_sums
+from accelml_numba.tiles import ask_for_line
 
 Floats = np.ndarray[Any, Any]
 
@@ -29,11 +29,7 @@ def prefetch(typing: Any, X: Any, i: Any, j: Any) -> Any:
         entry = cgutils.get_item_pointer(
             context, builder, kind, array, list(arguments[1:]), wraparound=False
         )
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        wanted = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        ask = cgutils.get_or_insert_function(builder.module, wanted, "llvm.prefetch.p0")
-        read, keep, data = number(0), number(3), number(1)
-        builder.call(ask, [builder.bitcast(entry, byte), read, keep, data])
+        ask_for_line(builder, entry, locality=3)
         return context.get_dummy_value()
 
     return types.void(X, types.intp, types.intp), generate

@@ -132,7 +132,7 @@ class _Tiles:
         lines = builder.bitcast(ahead, BYTE.as_pointer())
 
         def add_term(k: Any, sums: list[Any]) -> list[Any]:
-            prefetch(builder, builder.gep(lines, [builder.mul(k, INDEX(LINE))]))
+            ask_for_line(builder, builder.gep(lines, [builder.mul(k, INDEX(LINE))]))
             others = self.load(builder.gep(right, [builder.mul(k, width)]))
             column = builder.gep(left, [builder.mul(k, left_column)])
             entries = [builder.gep(column, [builder.mul(INDEX(r), left_row)]) for r in range(rows)]
@@ -150,7 +150,7 @@ class _Tiles:
             self.store(sums[r * self.vectors : (r + 1) * self.vectors], place)
 
 
-def prefetch(builder: Any, place: Any, locality: int = 2) -> None:
+def ask_for_line(builder: Any, place: Any, locality: int = 2) -> None:
     """Ask for a cache line; past the end of an array, nothing happens.
 
     It is to stay in the first level of the cache where ``locality`` is 3, in the second where 2.
@@ -194,7 +194,7 @@ def loop(
 
 add_tile = add_tile_of(TILE)
 ROWS = TILE.rows
-# What tiles of so many rows of panels ask for is the whole of the next panel.
+# Cache lines of a panel's row: so many tiles, a line with each term, ask for the whole next panel.
 LINES = -(-TILE.vectors * TILE.size // LINE)
 
 
