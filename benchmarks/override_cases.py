@@ -66,6 +66,7 @@ EPOCHS = tuple(
 GAUSSIANS = (
     Timed("1,000,000 × 32, diag", 1_000_000, 32, 1, {"covariance": "diag"}),
     Timed("200,000 × 32, full", 200_000, 32, 1, {"covariance": "full"}),
+    Timed("1,000,000 × 2, diag", 1_000_000, 2, 1, {"covariance": "diag"}),
 )
 QUESTIONS = tuple(Timed(f"{rows:,} answers", rows, 1, 1) for rows in (128, 1_000_000))
 REGRESSIONS = (Timed("500,000 × 100", 500_000, 100), Timed("60,000 × 784", 60_000, 784))

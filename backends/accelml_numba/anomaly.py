@@ -14,6 +14,7 @@ from accelml.backend import Backend
 from accelml_numba.compilation import compiled
 from accelml_numba.products import prefetch_rows, rows_ahead, widest
 from accelml_numba.threads import in_parts
+from accelml_numba.tiles import TILE
 from accelml_numba.vectors import ROWS, fill_distances
 from accelml_numpy.anomaly import score_rows, sum_rows
 from accelml_numpy.rows import all_ones
@@ -22,6 +23,10 @@ Floats = np.ndarray[Any, Any]
 
 # Entries of X that are still in the first cache when they are read again.
 BLOCK_ENTRIES = 2**12
+# Entries from which a row is added to the sums as it is.
+WIDE = 64
+# Rows of few features whose distances are summed side by side.
+NARROW_ROWS = 256
 
 
 @compiled
@@ -138,22 +143,53 @@ def sum_equal_part(X: Floats, start: int, stop: int, mean: Floats, scatter: Floa
     return float(stop - start)
 
 
+def fold(moments: Moments, groups: int) -> Moments:
+    """The moments of rows from those of longer ones, in each of which several lie side by side."""
+    means, scatters = (part.reshape(groups, -1) for part in moments[1:])
+    mean = means[0] + (means - means[0]).mean(axis=0)
+    between = moments.weight * ((means - mean) ** 2).sum(axis=0)
+    return Moments(groups * moments.weight, mean, scatters.sum(axis=0) + between)
+
+
 @statistics.register("numba")
 def _statistics(backend: Backend, covariance_type: str, X: Array, weights: Array) -> Moments:
     if covariance_type == "full" or not X.flags.c_contiguous:
         return sum_rows(backend, covariance_type, X, weights)
-    are_ones = all_ones(weights)
-    weights = weights if are_ones else np.ascontiguousarray(weights, dtype=np.float64)
+    if all_ones(weights):
+        return of_equal_rows(X)
+    weights = np.ascontiguousarray(weights, dtype=np.float64)
 
     def part(start: int, stop: int) -> Moments:
         mean, scatter = np.zeros((2, X.shape[1]))
-        if are_ones:
-            weight = sum_equal_part(X, start, stop, mean, scatter)
-        else:
-            weight = sum_part(X, weights, start, stop, mean, scatter)
+        weight = sum_part(X, weights, start, stop, mean, scatter)
         return Moments(np.asarray(weight), mean, scatter)
 
     return functools.reduce(functools.partial(merge, np), in_parts(part, len(X), 4.0 * X.size))
+
+
+def of_equal_rows(X: Floats) -> Moments:
+    """The moments of rows that count one each; of short ones, as many at once as fill vectors."""
+    n, d = X.shape
+    groups = min(n, max(1, WIDE // d))
+    wide = X[: n - n % groups].reshape(-1, groups * d)
+
+    def part(start: int, stop: int) -> Moments:
+        mean, scatter = np.zeros((2, groups * d))
+        weight = sum_equal_part(wide, start, stop, mean, scatter)
+        return fold(Moments(np.asarray(weight), mean, scatter), groups)
+
+    found = in_parts(part, len(wide), 4.0 * X.size)
+    if n % groups:
+        mean, scatter = np.zeros((2, d))
+        weight = sum_equal_part(X, n - n % groups, n, mean, scatter)
+        found.append(Moments(np.asarray(weight), mean, scatter))
+    return functools.reduce(functools.partial(merge, np), found)
+
+
+@compiled
+def log_of(distance: Any, peak: float, half: float) -> Any:
+    """−½ of a squared distance, less than which is ∞ − ∞: so far away that it overflows."""
+    return peak - half * (distance if distance == distance else np.inf)
 
 
 @compiled
@@ -167,14 +203,39 @@ def score_part(
     for first in range(start, stop, ROWS):
         rows = min(ROWS, stop - first)
         prefetch_rows(X, first + ahead, first + ahead + ROWS)
-        whole = fill_distances(rows, flat, first * d, d, mean, remainder, scale, distances)
+        fill_distances(rows, flat, first * d, d, mean, remainder, scale, distances)
         for r in range(rows):
-            distance = distances[r]
-            for j in range(whole, d):
-                z = (X[first + r, j] - mean[j] - remainder[j]) * scale[j]
-                distance += z * z
-            # ∞ − ∞: so far away that the distance overflows.
-            scores[first + r] = peak - half * (distance if distance == distance else np.inf)
+            scores[first + r] = log_of(distances[r], peak, half)
+
+
+@compiled
+def score_narrow_part(
+    X: Floats, mean: Floats, remainder: Floats, scale: Floats, start: int, stop: int, peak: float,
+    half: float, scores: Floats,
+) -> None:  # fmt: skip
+    """The same for rows that do not fill a vector: many rows side by side, four columns at once."""
+    d = X.shape[1]
+    fours = d - d % 4
+    distances = np.empty(NARROW_ROWS, X.dtype)
+    for first in range(start, stop, NARROW_ROWS):
+        rows = min(NARROW_ROWS, stop - first)
+        for r in range(rows):
+            distances[r] = 0
+        for j in range(0, fours, 4):
+            m, n, o, p = mean[j], mean[j + 1], mean[j + 2], mean[j + 3]
+            f, g, h, k = remainder[j], remainder[j + 1], remainder[j + 2], remainder[j + 3]
+            u, v, w, z = scale[j], scale[j + 1], scale[j + 2], scale[j + 3]
+            for i in range(rows):
+                a, b = (X[first + i, j] - m - f) * u, (X[first + i, j + 1] - n - g) * v
+                c, e = (X[first + i, j + 2] - o - h) * w, (X[first + i, j + 3] - p - k) * z
+                distances[i] += (a * a + b * b) + (c * c + e * e)
+        for j in range(fours, d):
+            m, f, u = mean[j], remainder[j], scale[j]
+            for i in range(rows):
+                a = (X[first + i, j] - m - f) * u
+                distances[i] += a * a
+        for i in range(rows):
+            scores[first + i] = log_of(distances[i], peak, half)
 
 
 @log_density.register("numba")
@@ -185,10 +246,11 @@ def _log_density(backend: Backend, gaussian: Gaussian, X: Array) -> Array:
     scores = np.empty(len(X), X.dtype)
     vectors: Any = [np.ascontiguousarray(part, dtype=X.dtype) for part in (mean, remainder, scale)]
     numbers: Any = (X.dtype.type(peak), X.dtype.type(0.5))
+    fill = score_narrow_part if X.shape[1] * X.itemsize < TILE.size else score_part
 
     def part(start: int, stop: int) -> None:
         arguments: Any = (X, *vectors, start, stop, *numbers, scores)
-        score_part(*arguments)
+        fill(*arguments)
 
     in_parts(part, len(X), 4.0 * X.size)
     return scores

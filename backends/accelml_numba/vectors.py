@@ -22,51 +22,52 @@ def fill_distances(
 ) -> Any:  # fmt: skip
     """Fill Σ ((x − μ − ρ) w)² of up to ``ROWS`` rows of a flat array, from entry ``first`` on.
 
-    Only over the columns that fill vectors, whose number it returns. Numba's own loop over the
-    columns looks anew at each row whether its arrays overlap, which takes as long as the sum.
+    Numba's own loop over the columns looks anew at each row whether its arrays overlap, which takes
+    as long as the sum.
     """
-    signature = types.intp(types.intp, X, types.intp, types.intp, mean, remainder, scale, distances)
+    signature = types.void(types.intp, X, types.intp, types.intp, mean, remainder, scale, distances)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, _, first, d, *_ = arguments
         kinds = signature.args
         scalar = context.get_data_type(kinds[1].dtype)
-        align = kinds[1].dtype.bitwidth // 8
-        lanes = TILE.size // align
-        vector = ir.VectorType(scalar, lanes)
+        lanes = TILE.size * 8 // kinds[1].dtype.bitwidth
+        numbers = ir.Constant(ir.VectorType(INDEX, lanes), list(range(lanes)))
         x, mu, rho, weight, result = (
             context.make_array(kinds[i])(context, builder, arguments[i]).data
             for i in (1, 4, 5, 6, 7)
         )
-
-        def load_from(start: Any, j: Any) -> Any:
-            place = builder.bitcast(builder.gep(start, [j]), vector.as_pointer())
-            return builder.load(place, align=align)
-
         last = builder.sub(rows, INDEX(1))
         # Rows past the last one are the last one again: nothing is read past the end.
         starts = []
         for r in range(ROWS):
             row = builder.select(builder.icmp_signed("<", INDEX(r), rows), INDEX(r), last)
             starts.append(builder.gep(x, [builder.add(first, builder.mul(row, d))]))
-        whole = builder.sub(d, builder.srem(d, INDEX(lanes)))
+        left = builder.srem(d, INDEX(lanes))
+        whole = builder.sub(d, left)
 
-        def add_columns(j: Any, sums: list[Any]) -> list[Any]:
-            center, rest, factor = (load_from(start, j) for start in (mu, rho, weight))
+        def add_columns(j: Any, sums: list[Any], mask: Any = None) -> list[Any]:
+            def part(start: Any) -> Any:
+                return load(builder, builder.gep(start, [j]), scalar, lanes, mask)
+
+            center, rest, factor = map(part, (mu, rho, weight))
             after = []
             for total, start in zip(sums, starts, strict=True):
-                z = builder.fmul(
-                    builder.fsub(builder.fsub(load_from(start, j), center), rest), factor
-                )
+                z = builder.fmul(builder.fsub(builder.fsub(part(start), center), rest), factor)
                 square = builder.fmul(z, z, flags=FUSED)
                 after.append(builder.fadd(total, square, flags=FUSED))
             return after
 
-        zeros = [ir.Constant(vector, None)] * ROWS
+        def add_rest(_: Any, sums: list[Any]) -> list[Any]:
+            mask = builder.icmp_signed("<", numbers, spread(builder, left, numbers.type))
+            return add_columns(whole, sums, mask)
+
+        zeros = [ir.Constant(ir.VectorType(scalar, lanes), None)] * ROWS
         totals = loop(builder, whole, lanes, zeros, add_columns)
+        totals = loop(builder, left, lanes, totals, add_rest)
         for r, total in enumerate(sums_of(builder, totals)):
             builder.store(total, builder.gep(result, [INDEX(r)]))
-        return whole
+        return context.get_dummy_value()
 
     return signature, generate
 
