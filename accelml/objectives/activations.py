@@ -23,8 +23,15 @@ class Activation(NamedTuple):
 
 def sigmoid(xp: Any, z: Array) -> Array:
     """``1 / (1 + exp(-z))``, without overflow for either sign of ``z``."""
+    return sigmoids(xp, z)[1]
+
+
+def sigmoids(xp: Any, z: Array) -> tuple[Array, Array]:
+    """The sigmoid of ``-z`` and of ``z``, both to all digits: the smaller is not 1 less the other."""
     e = xp.exp(-xp.abs(z))
-    return xp.where(z >= 0, 1 / (1 + e), e / (1 + e))
+    larger = 1 / (1 + e)
+    smaller, is_positive = e * larger, z >= 0
+    return xp.where(is_positive, smaller, larger), xp.where(is_positive, larger, smaller)
 
 
 ACTIVATIONS = {

@@ -36,6 +36,7 @@ class NumbaBackend(NumpyBackend):
         super().__init__(device)
         import accelml_numba.anomaly
         import accelml_numba.cluster
+        import accelml_numba.cross_entropy
         import accelml_numba.linear_classifier
         import accelml_numba.linear_model
         import accelml_numba.lloyd

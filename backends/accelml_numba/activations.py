@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from accelml_numba.compilation import compiled
+from accelml_numba.elementary import tanh_of
 
 Floats = np.ndarray[Any, Any]
 
@@ -23,10 +24,10 @@ def activate(activation: int, z: Floats) -> None:
             z[j] = max(z[j], z.dtype.type(0))
     elif activation == 2:
         for j in range(z.size):
-            z[j] = np.tanh(z[j])
+            z[j] = tanh_of(z[j])
     elif activation == 3:
         for j in range(z.size):
-            z[j] = half * (one + np.tanh(half * z[j]))
+            z[j] = half * (one + tanh_of(half * z[j]))
 
 
 @compiled

@@ -21,6 +21,7 @@ from accelml.subnormals import subnormals_as_zero
 from accelml_numba.activations import ACTIVATIONS, activate, carry_back
 from accelml_numba.barrier import CAN_WAIT, together, wait_for_all
 from accelml_numba.compilation import compiled
+from accelml_numba.cross_entropy import softmax_block
 from accelml_numba.layout import (
     GROUP,
     Shape,
@@ -32,7 +33,6 @@ from accelml_numba.layout import (
     shape_of,
     transpose,
 )  # fmt: skip
-from accelml_numba.linear_classifier import softmax_block
 from accelml_numba.products import prefetch_rows
 from accelml_numba.steps import adam, momentum_step
 from accelml_numba.tiles import LINE, ROWS, TILE, add_product, add_tile
@@ -228,15 +228,15 @@ def learn_rows(
 
     outputs, row = shape.sizes[layers], shape.padded[layers]
     start = size * shape.units[layers]
-    scores = np.empty((last - first, outputs), X.dtype)
+    scores = np.empty((outputs, last - first), X.dtype)
     for r in range(last - first):
         for j in range(outputs):
-            scores[r, j] = acts[start + (first + r) * row + j]
+            scores[j, r] = acts[start + (first + r) * row + j]
     loss = softmax_block(scores, answers, weight, 0)
     scale = X.dtype.type(1 / divisor)
     for r in range(last - first):
         for j in range(outputs):
-            deltas[start + (first + r) * row + j] = scores[r, j] * scale
+            deltas[start + (first + r) * row + j] = scores[j, r] * scale
     backward(first, last, size, shape, transposed, acts, deltas, panels, activation)
     return loss
 

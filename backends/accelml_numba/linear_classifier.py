@@ -6,7 +6,6 @@ X twice.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -16,16 +15,20 @@ from accelml.backend import Backend
 from accelml.linear_model.logistic_metric import scatter
 from accelml.objectives.linear_classifier import Linear, Sums, statistics
 from accelml_numba.compilation import compiled
-from accelml_numba.products import add_products
+from accelml_numba.cross_entropy import logistic_block, softmax_block
+from accelml_numba.products import add_products, dot, total_of
 from accelml_numba.threads import in_parts
+from accelml_numba.tiles import TILE
 from accelml_numpy.linear_classifier import add_scatter, sum_blocks
 
 Floats = np.ndarray[Any, Any]
 
-# Rows that are still in the second cache when the gradient is summed.
-BLOCK = 32
-# Such blocks whose gradient is summed in the dtype of X before it is added up in float64.
-BLOCKS = 64
+# Rows of a block, and its entries, which are still in the second cache when the gradient is summed.
+FEWEST, MOST, ENTRIES = 32, 128, 2**15
+# Rows whose gradient is summed in the dtype of X before it is added up in float64.
+RECENT = 2048
+# Multiply-adds that take as long as what is done with a score.
+ELEMENTARY = 32
 # With more classes than this, a matrix product reads X often enough from the cache.
 MOST_CLASSES = 32
 
@@ -65,69 +68,60 @@ def add_row(X: Floats, i: int, delta: float, gradient: Floats, j: int) -> None:
 
 
 @compiled
-def softmax_block(scores: Floats, labels: Floats, weights: Floats, first: int) -> float:
-    """Replace scores by δ, and return the loss."""
-    total = 0.0
-    rows, classes = scores.shape
-    for r in range(rows):
-        highest = scores[r, 0]
-        for j in range(1, classes):
-            highest = max(highest, scores[r, j])
-        label, weight = labels[first + r], weights[first + r]
-        target = scores[r, label] - highest
-        partition = scores.dtype.type(0)
-        for j in range(classes):
-            scores[r, j] = np.exp(scores[r, j] - highest)
-            partition += scores[r, j]
-        total += weight * (math.log(partition) - target)
-        scale = weight / partition
-        for j in range(classes):
-            scores[r, j] *= scale
-        scores[r, label] -= weight
-    return total
-
-
-@compiled
-def logistic_block(scores: Floats, labels: Floats, weights: Floats, first: int) -> float:
-    """Replace scores by δ, and return the loss, of one yes-or-no question."""
-    total = 0.0
-    one = scores.dtype.type(1)
-    for r in range(scores.shape[0]):
-        score, label, weight = scores[r, 0], labels[first + r], weights[first + r]
-        e = np.exp(-abs(score))
-        margin = max(score, scores.dtype.type(0)) - label * score
-        probability = one / (one + e) if score >= 0 else e / (one + e)
-        total += weight * (margin + math.log1p(e))
-        scores[r, 0] = weight * (probability - label)
-    return total
-
-
-@compiled
 def sum_rows(
     X: Floats, labels: Floats, weights: Floats, W: Floats, bias: Floats, start: int, stop: int,
     is_softmax: bool, gradient: Floats, bias_gradient: Floats,
 ) -> float:  # fmt: skip
     """Add the gradient over some rows to the float64 arrays, and return the loss."""
     total = 0.0
-    scores = np.empty((BLOCK, W.shape[0]), X.dtype)
-    recent = np.zeros(W.shape, X.dtype)
-    for blocks, first in enumerate(range(start, stop, BLOCK), 1):
-        block = scores[: min(BLOCK, stop - first)]
+    size = max(FEWEST, min(MOST, ENTRIES // X.shape[1]))
+    scores = np.empty((size, W.shape[0]), X.dtype)
+    recent, seen = np.zeros(W.shape, X.dtype), 0
+    for first in range(start, stop, size):
+        block = scores[: min(size, stop - first)]
         for r in range(block.shape[0]):
             block[r] = bias
         add_products(X, first, W, block)
+        by_class = block.T.copy()
         if is_softmax:
-            total += softmax_block(block, labels, weights, first)
+            total += softmax_block(by_class, labels, weights, first)
         else:
-            total += logistic_block(block, labels, weights, first)
-        for r in range(block.shape[0]):
-            for j in range(block.shape[1]):
-                bias_gradient[j] += block[r, j]
+            total += logistic_block(by_class, labels, weights, first)
+        block[:] = by_class.T
+        for j in range(block.shape[1]):
+            bias_gradient[j] += total_of(by_class[j])
         add_gradient(X, first, block, recent)
-        if blocks % BLOCKS == 0:
+        seen += size
+        if seen >= RECENT:
             gradient += recent
-            recent[:] = 0
+            recent[:], seen = 0, 0
     gradient += recent
+    return total
+
+
+@compiled
+def sum_narrow_rows(
+    X: Floats, labels: Floats, weights: Floats, W: Floats, bias: Floats, start: int, stop: int,
+    is_softmax: bool, gradient: Floats, bias_gradient: Floats,
+) -> float:  # fmt: skip
+    """The same for rows that do not fill two vectors: column by column of a block."""
+    total = 0.0
+    for first in range(start, stop, MOST):
+        columns = X[first : min(stop, first + MOST)].T.copy()
+        scores = np.empty((W.shape[0], columns.shape[1]), X.dtype)
+        for j in range(scores.shape[0]):
+            scores[j] = bias[j]
+            for f in range(columns.shape[0]):
+                for r in range(columns.shape[1]):
+                    scores[j, r] += columns[f, r] * W[j, f]
+        if is_softmax:
+            total += softmax_block(scores, labels, weights, first)
+        else:
+            total += logistic_block(scores, labels, weights, first)
+        for j in range(scores.shape[0]):
+            bias_gradient[j] += total_of(scores[j])
+            for f in range(columns.shape[0]):
+                gradient[j, f] += dot(scores, j, columns, f)
     return total
 
 
@@ -142,15 +136,16 @@ def _statistics(
         return sum_blocks(backend, loss, params, X, labels, weights, center)
     W = np.ascontiguousarray(params.weights.T)
     bias = params.bias - center @ params.weights
+    add = sum_narrow_rows if X.shape[1] * X.itemsize < 2 * TILE.size else sum_rows
 
     def part(start: int, stop: int) -> tuple[float, Floats, Floats]:
         gradient, bias_gradient = np.zeros(W.shape), np.zeros(classes)
-        total = sum_rows(
+        total = add(
             X, labels, weights, W, bias, start, stop, loss == "softmax", gradient, bias_gradient
         )
         return total, gradient, bias_gradient
 
-    parts = in_parts(part, len(X), 2.0 * X.size * classes)
+    parts = in_parts(part, len(X), 2.0 * classes * (X.size + ELEMENTARY * len(X)))
     total, gradient, bias_gradient = (sum(column) for column in zip(*parts, strict=True))
     gradient = gradient.T - center[:, None] * bias_gradient
     dtype = params.weights.dtype

@@ -79,6 +79,15 @@ def dot(X: Floats, i: int, W: Floats, j: int) -> Any:
 
 
 @compiled_sums
+def total_of(values: Floats) -> float:
+    """The sum of a few numbers, in float64."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+@compiled_sums
 def four_by_one(X: Floats, i: int, W: Floats, j: int) -> tuple[Any, ...]:
     """Four rows of X from ``i`` times row ``j`` of W."""
     a0 = b0 = c0 = d0 = X.dtype.type(0)
