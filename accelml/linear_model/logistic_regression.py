@@ -21,7 +21,7 @@ from accelml.estimator import BackendEstimator, Session, wider
 from accelml.gradcheck import Problem
 from accelml.kernel import kernel
 from accelml.linear_model.logistic_fit import SOLVERS, fitted, make_problems, make_rows, solve
-from accelml.objectives.activations import sigmoid
+from accelml.objectives.activations import sigmoid, sigmoids
 from accelml.objectives.cross_entropy import softmax
 from accelml.objectives.linear_classifier import Linear
 from accelml.optimize import Result
@@ -379,9 +379,9 @@ class LogisticRegression(ClassifierMixin, BackendEstimator):
         scores = self._scores(session, X)
         if len(self.classes_) > 2 and self.multi_class == "multinomial":
             return softmax(session.backend, scores)
-        yes = sigmoid(xp, scores)
         if len(self.classes_) == 2:
-            return xp.concat([sigmoid(xp, -scores), yes], axis=1)
+            return xp.concat(sigmoids(xp, scores), axis=1)
+        yes = sigmoid(xp, scores)
         total = xp.sum(yes, axis=1, keepdims=True)
         uniform = xp.full_like(yes, 1 / len(self.classes_))
         return xp.where(total > 0, yes / xp.where(total > 0, total, xp.ones_like(total)), uniform)

@@ -23,15 +23,15 @@ class Activation(NamedTuple):
 
 def sigmoid(xp: Any, z: Array) -> Array:
     """``1 / (1 + exp(-z))``, without overflow for either sign of ``z``."""
-    return sigmoids(xp, z)[1]
+    e = xp.exp(-xp.abs(z))
+    return xp.where(z >= 0, xp.ones_like(e), e) / (1 + e)
 
 
 def sigmoids(xp: Any, z: Array) -> tuple[Array, Array]:
-    """The sigmoid of ``-z`` and of ``z``, both to all digits: the smaller is not 1 less the other."""
+    """The sigmoid of ``-z`` and that of ``z``: where one is all but 1, the other has its digits."""
     e = xp.exp(-xp.abs(z))
-    larger = 1 / (1 + e)
-    smaller, is_positive = e * larger, z >= 0
-    return xp.where(is_positive, smaller, larger), xp.where(is_positive, larger, smaller)
+    one, is_positive = xp.ones_like(e), z >= 0
+    return xp.where(is_positive, e, one) / (1 + e), xp.where(is_positive, one, e) / (1 + e)
 
 
 ACTIVATIONS = {

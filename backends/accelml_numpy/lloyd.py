@@ -28,15 +28,16 @@ from accelml_numpy.threads import SMALL, side_by_side
 
 Floats = np.ndarray[Any, Any]
 
-# Elements of a block's temporaries, so that they stay in the cache.
-CACHED = 2**18
+# Elements of a block's temporaries: the fewer blocks there are, the fewer times do threads wait for
+# the interpreter's lock. They stay in the last cache, and are a small part of X.
+FEWEST, MOST_CACHED, SHARE = 2**19, 2**20, 32
 # Sums are kept up by the rows that change, and made anew after so many iterations.
 REFRESH = 32
 # One part in so many rows may change before it is cheaper to sum all rows anew.
 FEW = 4
 # Rows are looked at in parts of so many elements, of themselves and their distances, in at most so
 # many parts, however many threads there are; from so many elements on, by several threads.
-PART, PARTS, SHARED = 2**20, 32, 2**25
+PART, PARTS, SHARED = 2**21, 32, 2**22
 # Entries up to which a matrix that is mostly zero is made faster than a sparse one.
 DENSE = 2**12
 # Rows of so many features have their norms kept, and are multiplied as they are where the square of
@@ -164,6 +165,11 @@ def joined(parts: Sequence[Changes | None]) -> Changes | None:
     return Changes(np.concatenate(rows), np.concatenate(before))
 
 
+def cached(X: Floats) -> int:
+    """How many elements the temporaries of a block of X may have."""
+    return min(MOST_CACHED, max(FEWEST, X.size // SHARE))
+
+
 class Search(NamedTuple):
     """What the nearest centers are found by."""
 
@@ -206,7 +212,7 @@ def assign_by_products(
     search = search_for(points, centers, kept)
     most = -(-n // min(PARTS, -(-n * (d + k) // PART)))
     across = k if k <= ACROSS else 0
-    size = max(1, min(most, CACHED // (d + k + across)))
+    size = max(1, min(most, cached(points.X) // (d + k + across)))
 
     def assign_part(part: slice) -> Changes | None:
         room = Room(*(np.empty(shape, dtype) for shape in ((size, d), (size, k), size * across)))
@@ -283,7 +289,7 @@ def add_by_products(points: Points, kept: Kept, changes: Changes | None) -> None
 
     def add_part(part: slice) -> Floats:
         total = np.zeros((k, d))
-        for chunk in slices(part.stop - part.start, max(1, CACHED // (2 * d))):
+        for chunk in slices(part.stop - part.start, max(1, cached(points.X) // (2 * d))):
             at = slice(part.start + chunk.start, part.start + chunk.stop)
             rows = at if changes is None else changes.rows[at]
             weights, labels = points.weights[rows].astype(points.X.dtype), kept.labels[rows]
@@ -344,10 +350,21 @@ def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Ar
 def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
     origin = column_means(backend, centers)
     centers = centers - origin
-    if len(X) * sum(centers.shape) <= WHOLE:
-        X = X - origin
-        return nearest(backend, X, np.einsum("ij,ij->i", X, X), centers)
-    return label(backend, X, origin, centers, assign_by_products)
+    (n, d), k = X.shape, len(centers)
+    # Nothing is known of the next iteration, so that how much nearer a center is does not matter.
+    most = -(-n // min(PARTS, -(-n * (d + k) // PART)))
+    size = max(1, min(most, cached(X) // (d + 2 * k)))
+    labels = np.empty(n, np.int32)
+
+    def label_part(part: slice) -> None:
+        room = np.empty((size, d), X.dtype)
+        for chunk in slices(part.stop - part.start, size):
+            rows = slice(part.start + chunk.start, part.start + chunk.stop)
+            near = np.subtract(X[rows], origin, out=room[: chunk.stop - chunk.start])
+            labels[rows] = nearest(backend, near, np.einsum("ij,ij->i", near, near), centers)
+
+    side_by_side(label_part, slices(n, most))
+    return labels
 
 
 def label(backend: Backend, X: Floats, origin: Floats, centers: Floats, assign: Assign) -> Floats:
