@@ -36,6 +36,8 @@ def check_anomalies(y: Any, n: int, pos_label: int | None) -> np.ndarray[Any, An
             f"Found input variables with inconsistent numbers of samples: X_val has {n} rows and "
             f"y_val has {len(y)}."
         )
+    if y.dtype == np.bool_ and pos_label != -1:
+        return np.array(y)
     check_finite_labels(y)
     is_sign = y == -1
     if pos_label is None:

@@ -18,7 +18,7 @@ from accelml_numpy.threads import in_parts
 
 Floats = np.ndarray[Any, Any]
 
-BLOCK_ENTRIES = 2**18  # two megabytes of float64: fewer would wait for the lock too often
+BLOCK_ENTRIES = 2**19  # four megabytes of float64: fewer would wait for the lock too often
 SAMPLE = 256
 
 

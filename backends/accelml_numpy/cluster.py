@@ -33,7 +33,7 @@ PAIRS = 1024
 # Up to so many centers, the distances of many rows to one of them are laid side by side.
 ACROSS = 32
 # Elements of a block's temporaries, so that they stay in the cache.
-CACHED = 2**17
+CACHED = 2**18
 
 
 @directly.register("numpy")
