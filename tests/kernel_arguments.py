@@ -213,8 +213,9 @@ def sgd(
 
 def train_epoch(
     rng: Generator, n: int, d: int, k: int, hidden: tuple[int, ...] = (5,), batch: int = 4,
-    solver: str = "adam", activation: str = "relu",
+    solver: str = "adam", activation: str = "relu", blank: float = 0,
 ) -> tuple[Any, ...]:  # fmt: skip
+    """A share ``blank`` of the features has been zero so long that moments are subnormal."""
     rule, settings = {"adam": (Adam(), ADAM_SETTINGS), "sgd": (SGD(True), SGD_SETTINGS)}[solver]
     # No more than some sixty steps: float32 drifts away from float64 with each.
     params, size = network(rng, d, hidden, k), min(n, max(batch, n // 64))
@@ -222,11 +223,16 @@ def train_epoch(
     index = np.zeros(count * size, np.int32)
     index[:n] = rng.permutation(n)
     counts = np.arange(count * size) < n
+    X, learner = rows_of(rng, n, d), Learner(params, rule.start(np, params))
+    if blank and isinstance(learner.memory, Moments):
+        off = slice(int(blank * d))
+        X[:, off] = params[0].weights[off] = 0
+        learner.memory.square[0].weights[off] = 1e-40
     return (
         MultilayerPerceptron(activation, "softmax"),
         rule,
-        Learner(params, rule.start(np, params)),
-        Batch(rows_of(rng, n, d), rng.integers(0, k, n).astype(np.int32), np.ones(n)),
+        learner,
+        Batch(X, rng.integers(0, k, n).astype(np.int32), np.ones(n)),
         Batches(index.reshape(count, size), counts.reshape(count, size)),
         np.asarray(1e-4),
         settings,

@@ -24,6 +24,8 @@ Floats = np.ndarray[Any, Any]
 LONG = 64
 # What products are made by: rows in columns; long rows, fetched; long rows where they are.
 SHORT, TILED, FEW_CENTERS = 0, 1, 2
+# Multiply-adds that take as long as what is done with a distance.
+BESIDE = 8
 # Rows that are searched for at a time, long and short ones; distances stay in the first cache.
 FEW_ROWS, MANY_ROWS = 32, 128
 # In place of a slack: several centers may be the nearest.
@@ -202,7 +204,8 @@ def assign_in_blocks(
             return None
         return Changes(rows[:count].copy(), before[:count].copy())  # not a view of all the room
 
-    return joined(in_parts(part, len(X), float(X.size) * len(centers)))
+    work = float(len(X)) * (X.shape[1] + BESIDE) * len(centers)
+    return joined(in_parts(part, len(X), work))
 
 
 @compiled

@@ -30,7 +30,7 @@ Floats = np.ndarray[Any, Any]
 
 # Elements of a block's temporaries: the fewer blocks there are, the fewer times do threads wait for
 # the interpreter's lock. They stay in the last cache, and are a small part of X.
-FEWEST, MOST_CACHED, SHARE = 2**19, 2**20, 32
+FEWEST, MOST_CACHED, SHARE = 2**18, 2**20, 64
 # Sums are kept up by the rows that change, and made anew after so many iterations.
 REFRESH = 32
 # One part in so many rows may change before it is cheaper to sum all rows anew.
