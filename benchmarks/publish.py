@@ -157,10 +157,10 @@ On {machine}
 
 `make bench` repeats this on your machine; `accelml bench kmeans-10 --backends numpy,numba` runs one
 line of it (see [the command line](command-line.md)). Every contestant runs in a process of its own,
-and they take turns, round by round: a ratio is the median over the rounds. The lines were not all
-measured in one run, nor on one machine of that description. What it could do (float32 arithmetic of
-a matrix product, reading memory) was measured at the start of each run, and stands under each table
-below, with the rounds.
+and they take turns, round by round: a ratio is the median over the rounds. These lines are from one
+run, on a fresh clone; the curves of cost against size are from others, on other machines. What the
+machine could do (float32 arithmetic of a matrix product, reading memory) was measured at the start,
+and stands under each table below, with the rounds.
 GPU figures are still to come: the machines that this was measured on had none. `make gpu-check`
 runs the same races there.
 
@@ -168,7 +168,7 @@ runs the same races there.
 """
 SMALL = """Where the work is small, what counts is what a call costs besides. In some runs a process
 takes some 600 to 1,000 µs more a call than in others, ours and scikit-learn's alike, and we do not
-know why: in the run below PolynomialFeatures on NumPy does, raced alone it does not.
+know why.
 """
 AIMS = """What we set out to reach on two cores, as a ratio to the best of the others, and how much
 of what the machine can do at most (arithmetic of a matrix product, or reading memory, whichever

@@ -60,6 +60,13 @@ def test_both_ways_to_say_anomaly():
     assert select(y, pos_label=1).best_f1_ == 1
 
 
+def test_the_labels_are_copied():
+    y = np.array([0, 0, 0, 0, 1, 1], bool)
+    model = select(y)
+    y[:] = False
+    assert model.f1_curve_.max() == model.best_f1_ == 1
+
+
 def test_one_label_alone():
     X = np.arange(6.0)[:, None]
     for labels in (np.ones(6), np.full(6, True), np.full(6, -1)):

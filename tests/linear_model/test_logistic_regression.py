@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as Reference
 from sklearn.multiclass import OneVsRestClassifier
@@ -152,6 +153,17 @@ def test_log_probabilities_and_decision_function():
     np.testing.assert_array_equal(model.predict(X), (scores > 0).astype(int))
     np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), model.predict_proba(X))
     np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+
+
+def test_the_less_likely_answer_has_its_digits():
+    X, y = table("breast_cancer")
+    model = LogisticRegression().fit(X, y)
+    far = X[:1] + np.array([[-3.0], [0.0], [3.0]]) * np.sign(model.coef_) * 100
+    scores = model.decision_function(far)
+    assert scores[0] < -40  # 1 less the other is 0
+    assert scores[2] > 40
+    expected = np.stack([expit(-scores), expit(scores)], axis=1)
+    np.testing.assert_allclose(model.predict_proba(far), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("multi_class", ["multinomial", "ovr"])

@@ -9,10 +9,12 @@ from tests.backends import CASES, problem
 
 pytestmark = pytest.mark.skipif(bool(problem("numba")), reason=problem("numba"))
 
-# Tiles are 4 rows by 2 classes, blocks 32 rows, and every 64 blocks are added up in float64.
+# Tiles are 4 rows by 2 classes, blocks 32 to 128 rows, some 2,048 rows are added up in float64, and
+# rows that fill two vectors are not laid out by columns.
 SHAPES = [
     (1, 1, 2), (3, 1, 3), (4, 2, 2), (5, 7, 3), (31, 8, 4), (32, 9, 5), (33, 16, 10), (64, 3, 31),
     (66, 5, 32), (40, 6, 33), (2048, 3, 3), (2081, 4, 2), (4100, 5, 7), (9001, 300, 3),
+    (5, 40, 2), (6, 35, 3), (33, 64, 10), (129, 48, 31), (4100, 33, 7),
 ]  # fmt: skip
 
 
@@ -83,3 +85,18 @@ def test_the_number_of_threads_changes_no_digit(monkeypatch, threads):
     for other in results[1:]:
         for ours, theirs in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_few_features_are_shared_out(monkeypatch):
+    """What is done with a score took longer than the products, and did not count: one thread."""
+    from accelml_numba import linear_classifier as module
+
+    parts, real = [], module.in_parts
+
+    def counted(*arguments):
+        parts.append(real(*arguments))
+        return parts[-1]
+
+    monkeypatch.setattr(module, "in_parts", counted)
+    compare(problem_of(500_000, 2, 1, "float32", "logistic"), 3e-5)
+    assert len(parts[0]) > 1
