@@ -104,9 +104,18 @@ def machine_text(report: Report) -> str:
     )
 
 
+def runs_text(report: Report) -> str:
+    """Whether all lines come from one run, each of which measures the machine's limits anew."""
+    count = len({json.dumps(race["limits"], sort_keys=True) for race in report.workloads})
+    if count == 1:
+        return "These lines are from one run."
+    return f"These lines are from {count} runs, on machines of that description."
+
+
 def page(report: Report) -> str:
     """The whole of docs/benchmarks.md."""
-    parts = [PREFACE.format(machine=machine_text(report), speed=summary(report, "speed"))]
+    machine, speed = machine_text(report), summary(report, "speed")
+    parts = [PREFACE.format(machine=machine, speed=speed, runs=runs_text(report))]
     parts.append(f"## Small work and import\n\n{SMALL}\n{summary(report, 'small')}")
     parts.append(summary(report, "import"))
     parts.append(f"## Aims\n\n{AIMS}\n{targets(report)}")
@@ -157,10 +166,10 @@ On {machine}
 
 `make bench` repeats this on your machine; `accelml bench kmeans-10 --backends numpy,numba` runs one
 line of it (see [the command line](command-line.md)). Every contestant runs in a process of its own,
-and they take turns, round by round: a ratio is the median over the rounds. These lines are from one
-run, on a fresh clone; the curves of cost against size are from others, on other machines. What the
-machine could do (float32 arithmetic of a matrix product, reading memory) was measured at the start,
-and stands under each table below, with the rounds.
+and they take turns, round by round: a ratio is the median over the rounds. {runs}
+The curves of cost against size are from runs of their own. What a machine could do (float32
+arithmetic of a matrix product, reading memory) was measured at the start of each run, and stands
+under each table below, with the rounds.
 GPU figures are still to come: the machines that this was measured on had none. `make gpu-check`
 runs the same races there.
 

@@ -187,8 +187,8 @@ def of_equal_rows(X: Floats) -> Moments:
 
 
 @compiled
-def log_of(distance: Any, peak: float, half: float) -> Any:
-    """−½ of a squared distance, less than which is ∞ − ∞: so far away that it overflows."""
+def log_density_at(distance: Any, peak: float, half: float) -> Any:
+    """The log density at a squared distance, which is ∞ − ∞ where it overflows."""
     return peak - half * (distance if distance == distance else np.inf)
 
 
@@ -205,7 +205,7 @@ def score_part(
         prefetch_rows(X, first + ahead, first + ahead + ROWS)
         fill_distances(rows, flat, first * d, d, mean, remainder, scale, distances)
         for r in range(rows):
-            scores[first + r] = log_of(distances[r], peak, half)
+            scores[first + r] = log_density_at(distances[r], peak, half)
 
 
 @compiled
@@ -235,7 +235,7 @@ def score_narrow_part(
                 a = (X[first + i, j] - m - f) * u
                 distances[i] += a * a
         for i in range(rows):
-            scores[first + i] = log_of(distances[i], peak, half)
+            scores[first + i] = log_density_at(distances[i], peak, half)
 
 
 @log_density.register("numba")

@@ -77,6 +77,16 @@ def answer(scores: Floats, probability: Floats, excess: Floats) -> None:
 
 
 @compiled
+def loss_block(
+    is_softmax: bool, scores: Floats, labels: Floats, weights: Floats, first: int
+) -> float:
+    """Either of them."""
+    if is_softmax:
+        return softmax_block(scores, labels, weights, first)
+    return logistic_block(scores, labels, weights, first)
+
+
+@compiled
 def softmax_rows(scores: Floats, labels: Floats, weights: Floats, delta: Floats) -> float:
     """Fill ``delta`` and return the loss."""
     total = 0.0

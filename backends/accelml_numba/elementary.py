@@ -42,12 +42,10 @@ def power_of_two(typing: Any, exponent: Any, like: Any) -> Any:
     return like(exponent, like), generate
 
 
-def exp_minus(x: Any) -> Any:
-    """The power of e to x ≤ 0; zero where that is less than the smallest normal number.
+def split(x: Any) -> Any:
+    """2ⁿ and r, so that e to the power of x is 2ⁿ eʳ, |r| ≤ ½ log 2; x is above the lowest.
 
-    2ⁿ eʳ, where n is an integer and |r| ≤ ½ log 2, and eʳ its Taylor series: up to where the next
-    term is less than what rounding adds. log 2 is taken off in two parts, the first of so few
-    digits that n of it are exact.
+    log 2 is taken off in two parts, the first of so few digits that n of it are exact.
 
     References
     ----------
@@ -55,20 +53,37 @@ def exp_minus(x: Any) -> Any:
     """
 
 
+@overload(split)
+def _split(x: Any) -> Any:
+    number, integer, _, high, low, _ = OF_DTYPE[x]
+    scale, half = number(1 / math.log(2)), number(0.5)
+
+    def parts(x: Any) -> Any:
+        n = np.floor(x * scale + half)
+        return power_of_two(integer(n), x), x - n * high - n * low
+
+    return parts
+
+
+def exp_minus(x: Any) -> Any:
+    """The power of e to x ≤ 0; zero where that is less than the smallest normal number.
+
+    The Taylor series of eʳ goes up to where the next term is less than what rounding adds.
+    """
+
+
 @overload(exp_minus)
 def _exp_minus(x: Any) -> Any:
-    number, integer, lowest, high, low, degree = OF_DTYPE[x]
-    scale, half, zero = map(number, (1 / math.log(2), 0.5, 0))
+    number, _, lowest, _, _, degree = OF_DTYPE[x]
+    zero = number(0)
     factors = tuple(number(1 / math.factorial(k)) for k in range(degree + 1))
 
     def power(x: Any) -> Any:
-        z = lowest if x < lowest else x
-        n = np.floor(z * scale + half)
-        r = z - n * high - n * low
+        scale, r = split(lowest if x < lowest else x)
         series = factors[degree]
         for k in range(degree - 1, -1, -1):
             series = series * r + factors[k]
-        return zero if x < lowest else series * power_of_two(integer(n), x)
+        return zero if x < lowest else series * scale
 
     return power
 
@@ -109,19 +124,16 @@ def tanh_of(x: Any) -> Any:
 
 @overload(tanh_of)
 def _tanh_of(x: Any) -> Any:
-    number, integer, lowest, high, low, degree = OF_DTYPE[x]
-    scale, half, one, two = map(number, (1 / math.log(2), 0.5, 1, 2))
+    number, _, lowest, _, _, degree = OF_DTYPE[x]
+    one, two = number(1), number(2)
     factors = tuple(number(1 / math.factorial(k + 1)) for k in range(degree + 1))
 
     def tangent(x: Any) -> Any:
         z = -two * abs(x)
-        z = lowest if z < lowest else z
-        n = np.floor(z * scale + half)
-        r = z - n * high - n * low
+        power, r = split(lowest if z < lowest else z)
         series = factors[degree]
         for k in range(degree - 1, -1, -1):
             series = series * r + factors[k]
-        power = power_of_two(integer(n), x)
         rest = (one - power) - power * (series * r)
         return math.copysign(rest / (two - rest), x)
 

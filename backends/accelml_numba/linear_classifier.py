@@ -15,7 +15,7 @@ from accelml.backend import Backend
 from accelml.linear_model.logistic_metric import scatter
 from accelml.objectives.linear_classifier import Linear, Sums, statistics
 from accelml_numba.compilation import compiled
-from accelml_numba.cross_entropy import logistic_block, softmax_block
+from accelml_numba.cross_entropy import loss_block
 from accelml_numba.products import add_products, dot, total_of
 from accelml_numba.threads import in_parts
 from accelml_numba.tiles import TILE
@@ -83,10 +83,7 @@ def sum_rows(
             block[r] = bias
         add_products(X, first, W, block)
         by_class = block.T.copy()
-        if is_softmax:
-            total += softmax_block(by_class, labels, weights, first)
-        else:
-            total += logistic_block(by_class, labels, weights, first)
+        total += loss_block(is_softmax, by_class, labels, weights, first)
         block[:] = by_class.T
         for j in range(block.shape[1]):
             bias_gradient[j] += total_of(by_class[j])
@@ -114,10 +111,7 @@ def sum_narrow_rows(
             for f in range(columns.shape[0]):
                 for r in range(columns.shape[1]):
                     scores[j, r] += columns[f, r] * W[j, f]
-        if is_softmax:
-            total += softmax_block(scores, labels, weights, first)
-        else:
-            total += logistic_block(scores, labels, weights, first)
+        total += loss_block(is_softmax, scores, labels, weights, first)
         for j in range(scores.shape[0]):
             bias_gradient[j] += total_of(scores[j])
             for f in range(columns.shape[0]):

@@ -16,7 +16,7 @@ from accelml_numba.elkan import are_worth_bounds, assign_bounded, compare
 from accelml_numba.pairs import in_groups, products_in_place
 from accelml_numba.products import prefetch_rows, products_across, products_along, rows_ahead
 from accelml_numba.threads import in_parts
-from accelml_numpy.lloyd import FEW, SHRINK, Changes, Kept, iterate, joined, label
+from accelml_numpy.lloyd import FEW, SHRINK, Changes, Kept, begin, iterate, joined
 
 Floats = np.ndarray[Any, Any]
 
@@ -263,12 +263,20 @@ def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Ar
     return iterate(backend, points, state, tol, limit, assign_in_blocks, add_in_parts)
 
 
+def label(backend: Backend, X: Floats, origin: Floats, centers: Floats) -> Floats:
+    """The labels of rows as the first iteration finds them."""
+    kept = begin(len(X), centers.shape)
+    kept.bounds = np.empty((0, len(centers)), np.float32)
+    assign_in_blocks(backend, Points(X, origin, (), X[:0, 0]), centers, kept)
+    return kept.labels
+
+
 @labels_of.register("numba")
 def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
     origin = column_means(backend, centers)
-    return label(backend, X, origin, centers - origin, assign_in_blocks)
+    return label(backend, X, origin, centers - origin)
 
 
 @nearest.register("numba")
 def _nearest(backend: Backend, X: Array, norms: Array, centers: Array) -> Array:
-    return label(backend, X, np.zeros_like(centers[0]), centers, assign_in_blocks)
+    return label(backend, X, np.zeros_like(centers[0]), centers)

@@ -30,7 +30,7 @@ Floats = np.ndarray[Any, Any]
 
 # Elements of a block's temporaries: the fewer blocks there are, the fewer times do threads wait for
 # the interpreter's lock. They stay in the last cache, and are a small part of X.
-FEWEST, MOST_CACHED, SHARE = 2**18, 2**20, 64
+LEAST_CACHED, MOST_CACHED, SHARE = 2**18, 2**20, 64
 # Sums are kept up by the rows that change, and made anew after so many iterations.
 REFRESH = 32
 # One part in so many rows may change before it is cheaper to sum all rows anew.
@@ -167,7 +167,7 @@ def joined(parts: Sequence[Changes | None]) -> Changes | None:
 
 def cached(X: Floats) -> int:
     """How many elements the temporaries of a block of X may have."""
-    return min(MOST_CACHED, max(FEWEST, X.size // SHARE))
+    return min(MOST_CACHED, max(LEAST_CACHED, X.size // SHARE))
 
 
 class Search(NamedTuple):
@@ -365,11 +365,3 @@ def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
 
     side_by_side(label_part, slices(n, most))
     return labels
-
-
-def label(backend: Backend, X: Floats, origin: Floats, centers: Floats, assign: Assign) -> Floats:
-    """The labels of rows as the first iteration finds them."""
-    kept = begin(len(X), centers.shape)
-    kept.bounds = np.empty((0, len(centers)), np.float32)
-    assign(backend, Points(X, origin, (), X[:0, 0]), centers, kept)
-    return kept.labels

@@ -101,3 +101,12 @@ def run_gate(old, new):
     app = typer.Typer()
     app.command()(gate.main)
     return CliRunner().invoke(app, [str(old), str(new)])
+
+
+def test_it_says_of_how_many_runs_the_lines_are(committed):
+    other = copy.deepcopy(committed)
+    for race in other.workloads:
+        race["limits"] = {"cpu": {"gflops": 2.0, "gbytes": 2.0}}
+    assert publish.runs_text(other) == "These lines are from one run."
+    other.workloads[0]["limits"]["cpu"] = {"gflops": 1.0, "gbytes": 1.0}
+    assert "from 2 runs" in publish.runs_text(other)
