@@ -18,6 +18,9 @@ _users = 0
 # by them. When they are done they wait in a busy loop, for some 25 ms, and other threads that are
 # at work by then have to share the cores with them.
 SMALL = range(32, 512)
+# The same of Cholesky's decomposition, which SciPy does between products that are NumPy's: the
+# threads of two libraries would be at work at once.
+SMALL_CHOLESKY = range(32, 2048)
 
 
 @functools.cache
@@ -53,6 +56,8 @@ def one_thread_each() -> Iterator[None]:
                 _held.clear()
 
 
-def one_thread_if_small(order: int) -> contextlib.AbstractContextManager[None]:
+def one_thread_if_small(
+    order: int, sizes: range = SMALL
+) -> contextlib.AbstractContextManager[None]:
     """Hold matrix libraries to one thread for the decomposition of a small matrix."""
-    return one_thread_each() if order in SMALL else contextlib.nullcontext()
+    return one_thread_each() if order in sizes else contextlib.nullcontext()

@@ -6,7 +6,14 @@ import sys
 
 import pytest
 
-from accelml.blas import blas, count_threads, one_thread_each, one_thread_if_small
+from accelml.blas import (
+    SMALL,
+    SMALL_CHOLESKY,
+    blas,
+    count_threads,
+    one_thread_each,
+    one_thread_if_small,
+)
 
 
 def test_matrix_libraries_are_held_to_one_thread_and_let_go_again():
@@ -20,10 +27,13 @@ def test_matrix_libraries_are_held_to_one_thread_and_let_go_again():
     assert [library.get_num_threads() for library in blas()] == before
 
 
-@pytest.mark.parametrize(("order", "is_held"), [(4, False), (100, True), (784, False)])
-def test_small_matrices_have_one_thread(order, is_held):
+@pytest.mark.parametrize(
+    ("order", "sizes", "is_held"),
+    [(4, SMALL, False), (100, SMALL, True), (784, SMALL, False), (784, SMALL_CHOLESKY, True)],
+)
+def test_small_matrices_have_one_thread(order, sizes, is_held):
     before = [library.get_num_threads() for library in blas()]
-    with one_thread_if_small(order):
+    with one_thread_if_small(order, sizes):
         now = [library.get_num_threads() for library in blas()]
     assert now == ([1] * len(before) if is_held else before)
     assert [library.get_num_threads() for library in blas()] == before

@@ -12,7 +12,7 @@ from scipy.linalg import cho_solve, lapack
 
 from accelml._typing import Array
 from accelml.backend import Backend
-from accelml.blas import one_thread_if_small
+from accelml.blas import SMALL_CHOLESKY, one_thread_if_small
 from accelml.exceptions import DivergenceError
 from accelml.linear_model.least_squares_sums import Moments, Triangle, moments, triangle
 
@@ -23,8 +23,12 @@ HALF = EPSILON**0.5
 # Sums of products in float32 have half the digits. They are good for weights to float32 where the
 # columns, in any units, are as far from dependent as this reciprocal condition says.
 FAR_FROM_DEPENDENT = 1e-2
-# With fewer entries of X, sums in float64 take no longer.
-LARGE = 2**20
+# With fewer entries of X, sums in float64 take no longer; with fewer rows a column, an attempt in
+# vain costs more than it may save.
+LARGE, LONG = 2**20, 32
+# Rows a column that say beforehand whether it would be in vain, and how much worse than all rows'
+# their condition may be: that of independent columns is by four.
+SAMPLE, WORSE = 8, 8
 
 
 class Solution(NamedTuple):
@@ -63,8 +67,7 @@ def least_squares(
     n, d = X.shape
     with np.errstate(all="ignore"):  # what is not finite is looked for
         if solver == "cholesky" or (solver == "auto" and n > d):
-            is_worth_it = n * d >= LARGE and backend.xp.isdtype(X.dtype, backend.xp.float32)
-            for rough in (True, False) if is_worth_it else (False,):
+            for rough in (True, False) if is_rough_worth_while(backend, X) else (False,):
                 sums = moments(backend, X, targets, weights, fit_intercept, rough)
                 least = FAR_FROM_DEPENDENT if rough else HALF
                 on_host = Moments(*map(backend.to_numpy, sums))
@@ -76,6 +79,21 @@ def least_squares(
         triangular = Triangle(*map(backend.to_numpy, decomposed))
         with one_thread_if_small(d):
             return solve_svd(triangular, alpha, cutoff, fit_intercept)
+
+
+def is_rough_worth_while(backend: Backend, X: Array) -> bool:
+    """Whether sums of products in float32 save time, and may be good enough."""
+    n, d = X.shape
+    if n * d < LARGE or n < LONG * d or not backend.xp.isdtype(X.dtype, backend.xp.float32):
+        return False
+    sample = backend.to_numpy(X[:: n // (SAMPLE * d), :])
+    sample = sample - sample.mean(axis=0)
+    with one_thread_if_small(d):
+        gram = (sample.T @ sample).astype(np.float64)
+        varies = np.diag(gram) > 0
+        gram = gram[np.ix_(varies, varies)]
+        some = np.zeros((len(gram), 1))
+        return solve_positive_definite(gram, some, FAR_FROM_DEPENDENT / WORSE) is not None
 
 
 def solve_cholesky(
@@ -93,12 +111,6 @@ def solve_cholesky(
         return None
     varies = np.diag(sums.gram) > 0
     gram, moment = sums.gram[np.ix_(varies, varies)], sums.moment[varies]
-    singular = None
-    if (alpha == 0).any():
-        singular = singular_values(gram, cutoff)
-        if singular is None:
-            return None
-        singular = np.concatenate([singular, np.zeros(len(varies) - len(singular))])
     weights = np.zeros_like(sums.moment)
     for penalty in np.unique(alpha):
         chosen = alpha == penalty
@@ -108,6 +120,12 @@ def solve_cholesky(
         if solved is None:
             return None
         weights[np.ix_(varies, chosen)] = solved
+    singular = None
+    if (alpha == 0).any():
+        singular = singular_values(gram, cutoff)
+        if singular is None:
+            return None
+        singular = np.concatenate([singular, np.zeros(len(varies) - len(singular))])
     return Solution(weights, sums.target_mean - sums.mean @ weights, singular, "cholesky")
 
 
@@ -135,13 +153,14 @@ def solve_positive_definite(A: Floats, B: Floats, least: float = HALF) -> Floats
         return B
     scale = 1 / np.sqrt(np.diag(A))[:, None]
     A = scale * A * scale.T
-    factor, failed = lapack.dpotrf(A, lower=True)
-    if failed:
-        return None
-    reciprocal_condition, _ = lapack.dpocon(factor, np.linalg.norm(A, 1), uplo="L")
-    if reciprocal_condition < least:
-        return None
-    solved: Floats = scale * cho_solve((factor, True), scale * B, check_finite=False)
+    with one_thread_if_small(len(A), SMALL_CHOLESKY):
+        factor, failed = lapack.dpotrf(A, lower=True)
+        if failed:
+            return None
+        reciprocal_condition, _ = lapack.dpocon(factor, np.linalg.norm(A, 1), uplo="L")
+        if reciprocal_condition < least:
+            return None
+        solved: Floats = scale * cho_solve((factor, True), scale * B, check_finite=False)
     return solved
 
 

@@ -19,7 +19,8 @@ from accelml_numpy.threads import in_parts
 
 Floats = np.ndarray[Any, Any]
 
-# Bytes of a block, which is filled and multiplied while it is in cache.
+# Bytes of a block, which is filled and multiplied while it is in cache. Of wide rows there are as
+# many as columns, or adding their products up would take as long as making them.
 BLOCK_BYTES = 2**20
 
 
@@ -33,7 +34,7 @@ def sum_moments(
     dtype = X.dtype if rough else np.dtype(np.float64)
     near = near_means(backend, X, targets, weights, fit_intercept).astype(dtype)
     is_weighted = (weights != 1).any()
-    size = max(64, BLOCK_BYTES // (dtype.itemsize * (d + t + 1)))
+    size = max(d + t + 1, BLOCK_BYTES // (dtype.itemsize * (d + t + 1)))
 
     def part(start: int, stop: int) -> Floats:
         design = np.empty((min(size, stop - start), d + t + 1), dtype)

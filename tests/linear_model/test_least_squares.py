@@ -10,6 +10,7 @@ from accelml.linear_model import least_squares as module
 from accelml.linear_model import least_squares_sums
 from accelml.linear_model.least_squares import (
     EPSILON,
+    is_rough_worth_while,
     least_squares,
     solve_cholesky,
     solve_positive_definite,
@@ -347,13 +348,29 @@ def test_many_rows_of_float32_are_right_to_float32(backend, monkeypatch):
     np.testing.assert_allclose(found.bias + near, exact.bias, atol=2e-6)
 
 
+@pytest.mark.parametrize("worse", [module.WORSE, np.inf])  # seen in a sample, or afterwards
 @pytest.mark.backends("numpy", "numba", "jax")
-def test_columns_that_nearly_depend_are_multiplied_in_float64(backend, monkeypatch):
+def test_columns_that_nearly_depend_are_multiplied_in_float64(backend, worse, monkeypatch):
     X, targets, weights = rough_rows(100.0)
+    monkeypatch.setattr(module, "WORSE", worse)
     found = solved(backend, X, targets, weights)
     monkeypatch.setattr(module, "LARGE", np.inf)
     exact = solved(backend, X, targets, weights)
     np.testing.assert_array_equal(found.weights, exact.weights)
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows", "dtype", "expected"),
+    [(1.0, 30_000, "f4", True), (100.0, 30_000, "f4", False), (1.0, 1200, "f4", False),
+     (1.0, 30_000, "f8", False)],
+)  # fmt: skip
+def test_rows_are_multiplied_in_float32_only_where_that_may_be_enough(
+    condition, rows, dtype, expected, monkeypatch
+):
+    monkeypatch.setattr(module, "LARGE", 1000 * 40)
+    X = rough_rows(condition)[0][:rows].astype(dtype)
+    X[:, 3] = 1
+    assert is_rough_worth_while(get_backend("numpy"), X) is expected
 
 
 def test_squares_that_overflow_in_float32_do_not_in_float64():
