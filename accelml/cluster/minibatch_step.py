@@ -206,12 +206,16 @@ def descend(
     counts = backend.asarray(np.zeros(centers.shape[0]))
     descent = Descent(Averages(centers, counts))
     ones = backend.asarray(np.ones(size), X.dtype)
-    cumulative = np.cumsum(weights)
+    is_even = weights.strides == (0,)  # one number for all
+    cumulative = weights[:1] if is_even else np.cumsum(weights)
     try:
         while descent.steps < limit:
-            draws = stepper.generator.random(size) * cumulative[-1]
-            index = np.searchsorted(cumulative, draws, side="right")
-            index = np.minimum(index, X.shape[0] - 1).astype(np.int32)
+            draws = stepper.generator.random(size)
+            if is_even:
+                index = (draws * X.shape[0]).astype(np.int32)
+            else:
+                index = np.searchsorted(cumulative, draws * cumulative[-1], side="right")
+                index = np.minimum(index, X.shape[0] - 1).astype(np.int32)
             batch = batch_rows(backend, X, backend.asarray(index), origin)
             step = stepper.step(backend, batch, ones, descent.averages)
             descent = Descent(step.averages, descent.steps + 1)

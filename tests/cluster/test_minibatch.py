@@ -163,6 +163,13 @@ def test_the_ways_to_stop():
     assert unlabelled.inertia_ == pytest.approx(-unlabelled.score(X), rel=0.2)
 
 
+def test_weights_of_one_draw_the_same_rows_as_no_weights():
+    X = np.random.default_rng(3).normal(size=(3001, 3))
+    model = MiniBatchKMeans(4, random_state=0, n_init=1, batch_size=64)
+    alone = model.fit(X).cluster_centers_
+    np.testing.assert_array_equal(model.fit(X, sample_weight=np.ones(3001)).cluster_centers_, alone)
+
+
 def test_rows_of_weight_zero_are_never_drawn():
     X, _ = blobs()
     far = np.concatenate([X, np.full((200, 5), 1e3)])
