@@ -200,7 +200,7 @@ def run(
     """
     xp = backend.xp
     work = float(points.X.shape[0]) * centers.shape[0] * centers.shape[1]
-    chunk = 1 if inspect is not None else max(1, min(10, int(PATIENCE / work)))
+    chunk = 1 if inspect is not None else max(1, min(100, int(PATIENCE / work)))
     state = State(
         centers,
         xp.broadcast_to(backend.asarray(-1, xp.int32), points.X.shape[:1]),

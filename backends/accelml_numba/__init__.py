@@ -35,6 +35,7 @@ class NumbaBackend(NumpyBackend):
     def __init__(self, device: str | None = None) -> None:
         super().__init__(device)
         import accelml_numba.anomaly
+        import accelml_numba.assignment
         import accelml_numba.cluster
         import accelml_numba.cross_entropy
         import accelml_numba.linear_classifier

@@ -1,211 +1,224 @@
-"""Lloyd's loop with compiled searches: blocks of the rows that may have another nearest center."""
+"""Lloyd's iterations as one compiled loop, which several threads go through side by side.
+
+Each takes the next part of the rows that none has taken, finds their labels, and moves what has
+changed in the part's own sums; when all have met, each moves some of the centers. Parts depend on
+the problem alone, and so do the results.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
+import numba
 import numpy as np
 
 from accelml._typing import Array
 from accelml.backend import Backend
-from accelml.cluster.distances import doubt, nearest, tie_margin
-from accelml.cluster.lloyd import State, lloyd
-from accelml.cluster.rows import Points, column_means, labels_of
-from accelml_numba.compilation import compiled, compiled_sums
-from accelml_numba.elkan import are_worth_bounds, assign_bounded, compare
-from accelml_numba.pairs import in_groups, products_in_place
-from accelml_numba.products import prefetch_rows, products_across, products_along, rows_ahead
-from accelml_numba.threads import in_parts
-from accelml_numpy.lloyd import FEW, SHRINK, Changes, Kept, begin, iterate, joined
+from accelml.cluster.lloyd import ClusterSums, State, lloyd, moved, repair, update
+from accelml.cluster.rows import Points
+from accelml_numba.assignment import BESIDE, FEW_CENTERS, assign, prepared
+from accelml_numba.barrier import add_one, look, together, wait_for_all
+from accelml_numba.compilation import compiled
+from accelml_numba.elkan import are_worth_bounds, assign_bounded
+from accelml_numba.products import dot, prefetch_rows, rows_ahead
+from accelml_numba.tiles import TILE
+from accelml_numpy.lloyd import REFRESH, losses, moves_of
 
 Floats = np.ndarray[Any, Any]
+Integers = np.ndarray[Any, Any]
 
-# Columns from which on a product is summed along a row.
-LONG = 64
-# What products are made by: rows in columns; long rows, fetched; long rows where they are.
-SHORT, TILED, FEW_CENTERS = 0, 1, 2
-# Multiply-adds that take as long as what is done with a distance.
-BESIDE = 8
-# Rows that are searched for at a time, long and short ones; distances stay in the first cache.
-FEW_ROWS, MANY_ROWS = 32, 128
-# In place of a slack: several centers may be the nearest.
-UNSURE = -np.inf
+# Multiply-adds that are worth a part, the most parts, and rows a cluster that each has: else its
+# sums would be large beside them. Where clusters are many, a few parts have fewer.
+PART, PARTS, ROWS = 2e5, 32, 32
+FEW_PARTS, FEW_ROWS = 4, 8
+# Bytes of rows that are assigned before they are added up, and the fewest rows.
+CACHED, LEAST = 2**20, 128
+# Entries of ``control``: the next part; iterations in this call, and why they ended; in all.
+NEXT, MADE, ENDED, IN_ALL = range(4)
+GOING_ON, CONVERGED, EMPTY = range(3)
 
 
-class Search(NamedTuple):
-    """What the nearest centers are found by."""
+@dataclass
+class Kept:
+    """What one call leaves to the next, and writes to."""
 
-    origin: Floats  # (d,)
     centers: Floats  # (k, d)
-    factors: Floats  # −2 C, filled up with zeros to whole tiles
-    starts: Floats  # |c|², filled up with infinity
-    largest: Any  # max |c|²
-    shape: int
-    doubt: Any
-    margin: float
-    loss: Floats  # (k,)
+    labels: Floats  # (n,) int32
+    slack: Floats  # (n,) float32, see ``accelml_numpy.lloyd``
+    loss: Floats  # (k,) float32
+    moves: Floats  # (k,) float64, how far each center has gone
+    drift: Floats | None  # (k,) float64, and in all, where distances have bounds
+    bounds: Floats  # (n, k) float32, or (0, k)
+    ends: Integers  # (parts + 1,) where parts begin and end
+    totals: Floats  # (parts, k, d) float64
+    counts: Floats  # (parts, k) float64, weights
+    control: Integers  # (4,) int64
 
 
-def prepared(X: Floats, origin: Floats, centers: Floats, loss: Floats) -> Search:
-    """What all rows of X share."""
-    k, d = centers.shape
-    neighbours = X.strides[1] == X.itemsize
-    shape = SHORT if d < LONG else FEW_CENTERS if k <= 15 and neighbours else TILED
-    if shape == FEW_CENTERS:
-        factors = in_groups(-2 * centers)
-        rows = -(-k // len(factors)) * len(factors)
-    else:
-        rows, columns = -(-k // (4, 3)[shape]) * (4, 3)[shape], d if shape else -(-d // 4) * 4
-        factors = np.zeros((rows, columns), X.dtype)
-        factors[:k, :d] = -2 * centers
-    starts = np.full(rows, np.inf, X.dtype)
-    starts[:k] = np.einsum("ij,ij->i", centers, centers)
-    return Search(
-        np.ascontiguousarray(origin), np.ascontiguousarray(centers), factors, starts,
-        starts[:k].max(), shape, X.dtype.type(doubt(np, X)),
-        float(tie_margin(np, X, np.float64(1), np.float64(1))), loss,
+def count_parts(n: int, d: int, k: int) -> int:
+    """How many parts the rows come in."""
+    most = max(min(PARTS, n // (ROWS * k)), min(FEW_PARTS, n // (FEW_ROWS * k)))
+    return max(1, min(most, int(n * (d + BESIDE) * k / PART)))
+
+
+def begin(X: Floats, centers: Floats) -> Kept:
+    """Nothing is known of any row."""
+    (n, d), k = X.shape, len(centers)
+    parts, has_bounds = count_parts(n, d, k), are_worth_bounds(X, centers)
+    return Kept(
+        np.array(centers, order="C"), np.full(n, -1, np.int32), np.full(n, -1, np.float32),
+        np.zeros(k, np.float32), np.zeros(k), np.zeros(k) if has_bounds else None,
+        np.empty((n if has_bounds else 0, k), np.float32), np.arange(parts + 1) * n // parts,
+        np.zeros((parts, k, d)), np.zeros((parts, k)), np.zeros(4, np.int64),
     )  # fmt: skip
 
 
-@compiled_sums
-def fetch_rows(X: Floats, origin: Floats, rows: Floats, near: Floats, norms: Floats) -> None:
-    """Some rows less the origin, and |x|²."""
-    for r in range(len(rows)):
-        i = rows[r]
-        total = X.dtype.type(0)
-        for f in range(X.shape[1]):
-            x = X[i, f] - origin[f]
-            near[r, f] = x
-            total += x * x
-        norms[r] = total
-
-
-@compiled
-def fetch_columns(X: Floats, origin: Floats, rows: Floats, near: Floats, norms: Floats) -> None:
-    """Some rows less the origin as columns, and |x|²."""
-    for r in range(len(rows)):
-        i = rows[r]
-        for f in range(X.shape[1]):
-            near[f, r] = X[i, f] - origin[f]
-    norms[:] = 0
-    for f in range(X.shape[1]):
-        for r in range(len(norms)):
-            norms[r] += near[f, r] * near[f, r]
-
-
-@compiled
-def two_lowest(distances: Floats, best: Floats, second: Floats, label: Floats) -> None:
-    """The lowest of each column, and where it is, and the next."""
-    best[:] = np.inf
-    second[:] = np.inf
-    label[:] = 0
-    for j in range(len(distances)):
-        for r in range(len(best)):
-            distance = distances[j, r]
-            is_less = distance < best[r]
-            second[r] = min(second[r], best[r] if is_less else distance)
-            best[r] = distance if is_less else best[r]
-            label[r] = np.int32(j) if is_less else label[r]
-
-
-@compiled
-def fill_slack(
-    norms: Floats, best: Floats, second: Floats, largest: float, doubt: float, left: Floats
-) -> None:
-    """How much nearer the nearest center is than the next, or UNSURE where rounding hides it."""
-    zero, unsure = norms.dtype.type(0), norms.dtype.type(UNSURE)
-    for r in range(len(norms)):
-        scale = norms[r] + largest
-        error = doubt * scale
-        other = np.sqrt(max(second[r] + norms[r] - error, zero))
-        own = np.sqrt(max(best[r] + norms[r], zero) + error) + doubt * np.sqrt(scale)
-        left[r] = unsure if second[r] <= best[r] + error else other - own
-
-
-@compiled
-def assign(
-    X: Floats, origin: Floats, centers: Floats, factors: Floats, starts: Floats, largest: float,
-    shape: int, doubt: float, margin: float, loss: Floats, start: int, stop: int,
-    labels: Floats, slack: Floats, bounds: Floats, rows: Floats, before: Floats,
-) -> int:  # fmt: skip
-    """Bring labels and slack of some rows up to date, and return how many labels have changed.
-
-    Which they are, and what they were, goes to ``rows`` and ``before`` as far as there is room;
-    ``bounds`` becomes lower bounds of the distances, unless it is empty.
-    """
-    k, d = len(starts), factors.shape[1] if shape == SHORT else X.shape[1]
-    size = FEW_ROWS if shape == TILED else MANY_ROWS
-    distances = np.zeros((k, size), X.dtype)
-    near = np.zeros((d, size) if shape == SHORT else (size, d), X.dtype)
-    norms, best = np.zeros(size, X.dtype), np.zeros(size, X.dtype)
-    second, label = np.zeros(size, X.dtype), np.zeros(size, np.int32)
-    active, left = np.zeros(size, np.int32), np.zeros(size, X.dtype)
-    count, held = 0, 0
-    for i in range(start, stop):
-        slack[i] = (slack[i] - loss[labels[i]]) * SHRINK
-        if slack[i] <= 0:
-            active[held] = i
-            held += 1
-        if held < size and i < stop - 1:
-            continue
-        if shape == FEW_CENTERS:
-            products_in_place(factors, X, origin, active[:held], starts, distances, norms)
-        elif shape == TILED:
-            fetch_rows(X, origin, active[:held], near, norms)
-            products_along(factors, near[: (held + 3) // 4 * 4], starts, distances)
-        else:
-            fetch_columns(X, origin, active[:held], near, norms)
-            products_across(factors, near, starts, distances)
-        two_lowest(distances, best, second, label)
-        fill_slack(norms, best, second, largest, doubt, left)
-        for r in range(held):
-            row, new = active[r], label[r]
-            if left[r] == UNSURE:
-                scale = norms[r] + largest
-                limit = best[r] + doubt * scale
-                new = compare(X, origin, centers, row, distances[:, r], limit, scale, margin)
-                slack[row] = 0
-            else:
-                slack[row] = left[r]
-            if len(bounds):
-                error = doubt * (norms[r] + largest)
-                for j in range(len(centers)):
-                    bounds[row, j] = np.sqrt(max(distances[j, r] + norms[r] - error, 0))
-            if new != labels[row]:
-                if count < len(rows):
-                    rows[count] = row
-                    before[count] = labels[row]
-                labels[row] = new
-                count += 1
-        held = 0
-    return count
-
-
-def assign_in_blocks(
-    backend: Backend, points: Points, centers: Floats, kept: Kept
-) -> Changes | None:
-    """All rows, shared out among threads."""
+@lloyd.register("numba")
+def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Array) -> State:
     X = points.X
-    search = prepared(X, points.origin, centers, kept.loss)
-    is_first = kept.bounds is None
-    size = len(X) if are_worth_bounds(X, centers) else 0
-    bounds = np.empty((size, len(centers)), np.float32) if kept.bounds is None else kept.bounds
-    kept.bounds = bounds
-    drift = kept.drift.astype(np.float32)
+    kept: Kept = state.kept or begin(X, state.centers)
+    parts = len(kept.totals)
+    parties = min(numba.get_num_threads(), parts)
+    step = int(points.weights.strides != (0,))
+    weights = np.ascontiguousarray(points.weights if step else points.weights[:1])
+    changes, shift = np.zeros(parts, np.int64), np.zeros(1)
+    left, lanes = int(limit), TILE.size // X.itemsize
+    while left and not bool(state.converged):
+        search = prepared(X, points.origin, kept.centers, kept.loss)
+        for j in range(len(kept.centers)):  # rounded as between iterations
+            fill_search(j, kept.centers, search.shape, lanes, search.factors, search.starts)
+        kept.control[[NEXT, MADE, ENDED]] = 0
+        arguments: Any = (
+            X, search.origin, weights, step, kept.centers, search.factors, search.starts,
+            search.shape, lanes, search.doubt, search.margin, kept.loss, kept.moves, kept.drift,
+            kept.labels, kept.slack, kept.bounds, kept.ends, changes, kept.totals,
+            kept.counts, kept.control, float(tol), left, shift,
+        )  # fmt: skip
 
-    def part(start: int, stop: int) -> Changes | None:
-        rows, before = np.empty((2, (stop - start) // FEW + 1), np.int32)
-        to = kept.labels, kept.slack, bounds, rows, before
-        if is_first or not len(bounds):
-            count = assign(X, *search, start, stop, *to)
+        def part(number: int, arrived: Integers, arguments: Any = arguments) -> None:
+            go_on(number, parties, arrived, *arguments)
+
+        if parties == 1:
+            part(0, np.zeros(2, np.int64))
         else:
-            count = assign_bounded(X, *search, drift, start, stop, *to)
-        if count > len(rows):
-            return None
-        return Changes(rows[:count].copy(), before[:count].copy())  # not a view of all the room
+            together(part, parties)
+        made, ended = int(kept.control[MADE]), int(kept.control[ENDED])
+        state = State(
+            kept.centers.copy(), kept.labels, shift[0], np.asarray(ended == CONVERGED),
+            state.iteration + made, kept,
+        )  # fmt: skip
+        left -= made
+        if ended == EMPTY:
+            state = fill_empty(backend, points, state, kept, not changes.any(), tol)
+            left -= 1
+    return state
 
-    work = float(len(X)) * (X.shape[1] + BESIDE) * len(centers)
-    return joined(in_parts(part, len(X), work))
+
+def fill_empty(
+    backend: Backend, points: Points, state: State, kept: Kept, is_same: bool, tol: Array
+) -> State:
+    """The rest of an iteration that has left clusters empty."""
+    sums = ClusterSums(kept.totals.sum(axis=0), kept.counts.sum(axis=0))
+    sums = repair(backend, points, state.centers, kept.labels, sums)
+    centers = update(np, sums, state.centers)
+    moves = moves_of(state.centers, centers)
+    kept.loss[:] = losses(moves)
+    if kept.drift is not None:
+        kept.drift += moves
+    kept.centers[:] = centers
+    kept.control[IN_ALL] += 1
+    state = moved(np, state, centers, kept.labels, np.asarray(is_same), tol)
+    return state._replace(kept=kept)
+
+
+@compiled
+def go_on(
+    number: int, parties: int, arrived: Integers, X: Floats, origin: Floats, weights: Floats,
+    step: int, centers: Floats, factors: Floats, starts: Floats, shape: int, lanes: int,
+    doubt: float, margin: float, loss: Floats, moves: Floats, drift: Floats | None,
+    labels: Floats, slack: Floats, bounds: Floats, ends: Integers, changes: Integers,
+    totals: Floats, counts: Floats, control: Integers, tol: float, limit: int, shift: Floats,
+) -> None:  # fmt: skip
+    """Up to so many iterations, of which this thread does what no other has begun."""
+    k, size = len(centers), rows_at_once(X)
+    rows, before = np.empty(size, np.int32), np.empty(size, np.int32)
+    for i in range(limit):
+        largest, is_new = starts[:k].max(), control[IN_ALL] % REFRESH == 0
+        part = add_one(control, NEXT)
+        while part < len(totals):
+            if is_new:
+                totals[part] = 0
+            if is_new or step:
+                counts[part] = 0
+            changes[part] = 0
+            for start in range(ends[part], ends[part + 1], size):
+                stop = min(start + size, ends[part + 1])
+                if drift is None or control[IN_ALL] == 0:
+                    count = assign(
+                        X, origin, centers, factors, starts, largest, shape, doubt, margin, loss,
+                        start, stop, labels, slack, bounds, rows, before,
+                    )  # fmt: skip
+                else:  # which is not even compiled where there is no drift
+                    count = assign_bounded(
+                        X, origin, centers, factors, starts, largest, shape, doubt, margin, loss,
+                        drift.astype(np.float32), start, stop, labels, slack, bounds, rows, before,
+                    )  # fmt: skip
+                changes[part] += count
+                keep_sums(
+                    X, origin, weights, step, labels, start, stop, rows[:count], before,
+                    is_new, totals[part], counts[part],
+                )  # fmt: skip
+            part = add_one(control, NEXT)
+        if not wait_for_all(arrived, parties, 3 * i + 1):
+            return
+        count = counts.sum(axis=0)
+        if not (count > 0).all():
+            control[ENDED] = EMPTY
+            return
+        for j in range(number, k, parties):
+            moves[j] = move_center(totals[:, j], count[j], centers[j])
+            fill_search(j, centers, shape, lanes, factors, starts)
+        if not wait_for_all(arrived, parties, 3 * i + 2):
+            return
+        if number == 0:
+            shift[0] = (moves * moves).sum()
+            fill_losses(moves, loss)
+            if drift is not None:
+                drift[:] = drift + moves  # not another array
+            control[NEXT] = 0
+            control[MADE] += 1
+            control[IN_ALL] += 1
+            is_over = changes.sum() == 0 or shift[0] <= tol
+            control[ENDED] = CONVERGED if is_over else GOING_ON
+        if not wait_for_all(arrived, parties, 3 * i + 3) or look(control, ENDED) != GOING_ON:
+            return
+
+
+@compiled
+def rows_at_once(X: Floats) -> int:
+    """Rows that stay in the second cache until they are added to their clusters."""
+    rows: int = max(LEAST, min(len(X), CACHED // (X.shape[1] * X.itemsize)))
+    return rows
+
+
+@compiled
+def keep_sums(
+    X: Floats, origin: Floats, weights: Floats, step: int, labels: Floats, start: int, stop: int,
+    rows: Integers, before: Integers, is_new: bool, total: Floats, count: Floats,
+) -> None:  # fmt: skip
+    """Bring the sums of a part up to date with some of its labels, of which a few have changed."""
+    if is_new:
+        add_rows(X, origin, weights, step, labels, start, stop, total)
+    else:
+        move_rows(X, origin, weights, step, labels, rows, before, 0, len(rows), total)
+    if is_new or step:
+        for i in range(start, stop):
+            count[labels[i]] += weights[i * step]
+    else:  # the same weights, which leave no rounding
+        for r in range(len(rows)):
+            count[labels[rows[r]]] += weights[0]
+            count[before[r]] -= weights[0]
 
 
 @compiled
@@ -237,46 +250,41 @@ def move_rows(
             total[old, f] -= weight * (X[i, f] - origin[f])
 
 
-def add_in_parts(points: Points, kept: Kept, changes: Changes | None) -> None:
-    """Each part has totals of its own, which are added up in their order."""
-    X, total = points.X, kept.sums.total
-    step = int(points.weights.strides != (0,))
-    weights = np.ascontiguousarray(points.weights if step else points.weights[:1])
-    shared = X, np.ascontiguousarray(points.origin), weights, step, kept.labels
-    count = len(X) if changes is None else len(changes.rows)
+@compiled
+def move_center(totals: Floats, count: float, center: Floats) -> float:
+    """A center to the mean of its rows, from the totals of all parts; and how far."""
+    total, square = totals[0].copy(), 0.0
+    for part in range(1, len(totals)):
+        total += totals[part]
+    for f in range(len(center)):
+        new = center.dtype.type(total[f] / count)
+        gap = np.float64(new) - np.float64(center[f])
+        square += gap * gap
+        center[f] = new
+    moved: float = np.sqrt(square)
+    return moved
 
-    def part(start: int, stop: int) -> Floats:
-        here: Floats = np.zeros_like(total)
-        if changes is None:
-            add_rows(*shared, start, stop, here)
+
+@compiled
+def fill_losses(moves: Floats, loss: Floats) -> None:
+    """What moves take off the slack of each cluster's rows, rounded up."""
+    first, second = moves.argmax(), 0.0
+    for j in range(len(moves)):
+        second = max(second, moves[j] if j != first else 0.0)
+    for j in range(len(moves)):
+        loss[j] = (moves[j] + (moves[first] if j != first else second)) * (1 + 1e-6)
+
+
+@compiled
+def fill_search(
+    j: int, centers: Floats, shape: int, lanes: int, factors: Floats, starts: Floats
+) -> None:
+    """What ``prepared`` makes of a center."""
+    held = len(starts) // len(factors)
+    starts[j] = dot(centers, j, centers, j)
+    for f in range(centers.shape[1]):
+        factor = -2 * centers[j, f]
+        if shape == FEW_CENTERS:
+            factors[j // held, (f // lanes * held + j % held) * lanes + f % lanes] = factor
         else:
-            move_rows(*shared, *changes, start, stop, here)
-        return here
-
-    most: int = max(1, min(8, count // (8 * len(total))))
-    for here in in_parts(part, count, 2.0 * count * X.shape[1], most):
-        total[:] += here
-
-
-@lloyd.register("numba")
-def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Array) -> State:
-    return iterate(backend, points, state, tol, limit, assign_in_blocks, add_in_parts)
-
-
-def label(backend: Backend, X: Floats, origin: Floats, centers: Floats) -> Floats:
-    """The labels of rows as the first iteration finds them."""
-    kept = begin(len(X), centers.shape)
-    kept.bounds = np.empty((0, len(centers)), np.float32)
-    assign_in_blocks(backend, Points(X, origin, (), X[:0, 0]), centers, kept)
-    return kept.labels
-
-
-@labels_of.register("numba")
-def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
-    origin = column_means(backend, centers)
-    return label(backend, X, origin, centers - origin)
-
-
-@nearest.register("numba")
-def _nearest(backend: Backend, X: Array, norms: Array, centers: Array) -> Array:
-    return label(backend, X, np.zeros_like(centers[0]), centers)
+            factors[j, f] = factor

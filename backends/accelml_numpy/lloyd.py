@@ -11,7 +11,7 @@ Hamerly, Making k-means even faster, SDM 2010.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -58,10 +58,8 @@ class Kept:
     labels: Floats  # (n,) int32
     slack: Floats  # (n,) float32, how much nearer than all others its own center is to a row
     loss: Floats  # (k,) float32, what its center's last move takes off a row's slack
-    drift: Floats  # (k,) float64, how far its center has moved in all
     sums: ClusterSums
     iterations: int = 0
-    bounds: Floats | None = None  # (n, k) float32, what a search may keep of each distance
     norms: Floats | None = None  # (n,) |x − origin|² of long rows, from the first iteration on
 
 
@@ -72,41 +70,20 @@ class Changes(NamedTuple):
     before: Floats  # (changes,) int32, their labels before
 
 
-Assign = Callable[[Backend, Points, Floats, Kept], "Changes | None"]
-Add = Callable[[Points, Kept, "Changes | None"], None]
-
-
-def iterate(
-    backend: Backend, points: Points, state: State, tol: Array, limit: Array,
-    assign: Assign, add: Add,
-) -> State:  # fmt: skip
-    """The loop of ``lloyd``, with what it keeps.
-
-    Parameters
-    ----------
-    backend, points, state, tol, limit
-        As ``lloyd``'s.
-    assign : callable
-        ``assign(backend, points, centers, kept)`` brings labels and slack up to date, and returns
-        which labels have changed, or None where too many have.
-    add : callable
-        ``add(points, kept, changes)`` moves the rows that have changed from one total to another,
-        or adds all rows where that is None.
-    """
+def iterate(backend: Backend, points: Points, state: State, tol: Array, limit: Array) -> State:
+    """The loop of ``lloyd``, with what it keeps."""
     for _ in range(int(limit)):
         if bool(state.converged):
             break
         kept = state.kept or begin(len(points.X), state.centers.shape)
-        changes = assign(backend, points, state.centers, kept)
+        changes = assign_by_products(backend, points, state.centers, kept)
         is_same = changes is not None and len(changes.rows) == 0
-        keep_sums(points, kept, changes, add)
+        keep_sums(points, kept, changes)
         sums = kept.sums
         if not (sums.weight > 0).all():
             sums = repair(backend, points, state.centers, kept.labels, sums)
         centers = update(np, sums, state.centers)
-        moves = moves_of(state.centers, centers)
-        kept.loss = losses(moves)
-        kept.drift += moves
+        kept.loss = losses(moves_of(state.centers, centers))
         kept.iterations += 1
         state = moved(np, state, centers, kept.labels, np.asarray(is_same), tol)
         state = state._replace(kept=kept)
@@ -117,7 +94,7 @@ def begin(n: int, shape: tuple[int, ...]) -> Kept:
     """Nothing is known of any row."""
     labels, slack = np.full(n, -1, np.int32), np.full(n, -1, np.float32)
     nothing = ClusterSums(np.zeros(shape), np.zeros(shape[0]))
-    return Kept(labels, slack, np.zeros(shape[0], np.float32), np.zeros(shape[0]), nothing)
+    return Kept(labels, slack, np.zeros(shape[0], np.float32), nothing)
 
 
 def moves_of(before: Floats, after: Floats) -> Floats:
@@ -136,14 +113,14 @@ def losses(moves: Floats) -> Floats:
     return up
 
 
-def keep_sums(points: Points, kept: Kept, changes: Changes | None, add: Add) -> None:
+def keep_sums(points: Points, kept: Kept, changes: Changes | None) -> None:
     """Bring the sums up to date with the labels."""
     total, weight = kept.sums
     if kept.iterations % REFRESH == 0:
         changes = None
     if changes is None:
         total[:] = 0
-    add(points, kept, changes)
+    add_by_products(points, kept, changes)
     if changes is not None and points.weights.strides == (0,):  # ones, which leave no rounding
         for part in slices(len(changes.rows), 2**16):  # bincount copies to int64
             weight += np.bincount(kept.labels[changes.rows[part]], minlength=len(weight))
@@ -343,7 +320,7 @@ def iterate_whole(
 def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Array) -> State:
     if len(points.X) * sum(state.centers.shape) <= WHOLE:
         return iterate_whole(backend, points, state, tol, limit)
-    return iterate(backend, points, state, tol, limit, assign_by_products, add_by_products)
+    return iterate(backend, points, state, tol, limit)
 
 
 @labels_of.register("numpy")

@@ -128,6 +128,7 @@ def test_ctrl_c_leaves_the_centers_reached(monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr("accelml.cluster.kmeans.progress_bar", lambda *a, **k: Bar())
+    monkeypatch.setattr("accelml.cluster.lloyd.PATIENCE", 10 * 10 * X.size)  # ten iterations
     with pytest.warns(TrainingInterrupted, match="best found so far") as caught:
         model = KMeans(10, random_state=0, tol=0, n_init=3).fit(X)
     assert caught[0].filename == __file__

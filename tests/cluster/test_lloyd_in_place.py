@@ -23,10 +23,14 @@ LAYOUTS = [np.asfortranarray, lambda x: x[::2], lambda x: x[:, ::-1]]
 pytestmark = pytest.mark.backends("numpy", "numba")
 
 
-@pytest.fixture(autouse=True)
-def loops_of_little_work(monkeypatch):
-    """The loop that passes rows over, also over fewer rows than it is worth it for."""
-    monkeypatch.setattr("accelml_numpy.lloyd.WHOLE", 2**15)
+@pytest.fixture(autouse=True, params=["few", "many"])
+def loops(request, backend, monkeypatch):
+    """On NumPy the loops of few rows and of many; on Numba few parts and many."""
+    if backend.name == "numpy":
+        monkeypatch.setattr("accelml_numpy.lloyd.WHOLE", {"few": 2**15, "many": 0}[request.param])
+    elif request.param == "many":
+        monkeypatch.setattr("accelml_numba.lloyd.PART", 1)
+        monkeypatch.setattr("accelml_numba.lloyd.ROWS", 2)
 
 
 def rows_and_centers(n, d, k, dtype, offset=0.0):
@@ -107,6 +111,32 @@ def test_ties_go_to_the_lowest_index_and_an_empty_cluster_gets_a_row(backend):
     found = check(backend, X, centers, np.ones(len(X)), 1e-12, 1)
     assert found.labels[:3].tolist() == [0, 1, 0]
     check(backend, X, centers, np.ones(len(X)), 1e-12, 4)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 5])
+def test_what_has_ended_stays_as_it_is(backend, limit):
+    X, centers, weights = rows_and_centers(200, 5, 3, "float64")
+    *_, state = run(backend, X, centers, weights, 60, 60)
+    assert state.converged
+    assert int(state.iteration) < 60
+    points = centered.generic(backend, X, weights).points
+    again = lloyd.lloyd(backend, points, state, np.asarray(-1.0), np.asarray(limit))
+    assert int(again.iteration) == int(state.iteration)
+    np.testing.assert_array_equal(again.centers, state.centers)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_clusters_that_empty_on_the_way(backend, weighted):
+    """Two centers at one place lose all rows to the lower index, iteration after iteration."""
+    rng = np.random.default_rng(1)
+    X = np.concatenate([rng.normal(place, 0.3, (100, 3)) for place in (0, 5, 20)])
+    centers = np.array([[0.0] * 3, [0.1] * 3, [0.1] * 3, [30.0] * 3, [30.0] * 3])
+    weights = rng.random(300) + 0.1 if weighted else np.broadcast_to(np.float64(1), 300)
+    check(backend, X, centers, weights, 1e-11, 12)
+    *_, whole = run(backend, X, centers, weights, 12, 12)
+    *_, parts = run(backend, X, centers, weights, 12, 1)
+    for part, other in zip(whole[:5], parts[:5], strict=True):
+        np.testing.assert_array_equal(part, other)
 
 
 @pytest.mark.parametrize("d", [3, 80])
