@@ -18,6 +18,8 @@ from accelml.kernel import kernel
 
 # Below this part of |x|² + |c|², a squared distance has lost digits to cancellation.
 CANCELLED = 1e-3
+# Of one operation in float64.
+ROUNDING = 2.0**-53
 
 
 def doubt(xp: Any, X: Array) -> float:
@@ -122,10 +124,12 @@ def nearest(backend: Backend, X: Array, norms: Array, centers: Array) -> Array:
 
 
 def tie_margin(xp: Any, X: Array, distances: Array, scale: Array) -> Array:
-    """How far two direct squared distances may lie apart by the rounding of x and c alone.
+    """How far two direct squared distances may lie apart by rounding alone.
 
     With independent errors ε|x| and ε|c| in the entries of x and c, |x − c|² errs by some
-    ε |x − c| (|x| + |c|) / √d.
+    2 ε |x − c| (|x| + |c|) / √d; four times as much is rare. A sum of d squares in float64 errs by
+    some √d roundings, and |x − c|² itself is at most twice the root below.
     """
-    factor = 2 * float(xp.finfo(X.dtype).eps) / math.sqrt(X.shape[1])
+    d = X.shape[1]
+    factor = 8 * float(xp.finfo(X.dtype).eps) / math.sqrt(d) + 2 * math.sqrt(d) * ROUNDING
     return factor * xp.sqrt(distances * xp.astype(scale, xp.float64))

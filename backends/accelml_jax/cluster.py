@@ -7,6 +7,7 @@ what XLA compiled.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,16 @@ from accelml.cluster.lloyd import ClusterSums, State, lloyd, moved, repair, upda
 from accelml.cluster.rows import Centered, Points, centered, column_means, labels_of
 from accelml_jax.blocks import is_on_cpu, map_blocks, visit_rows
 
-# Entries of a block of rows and of its distances, which stay in the cache unless rows are long,
-# and of the rows of a chunk in float64.
-BLOCK, CHUNK = 2**18, 2**19
-# Rows that a product is worth sharing out for.
-LEAST = 2048
+# Entries of a block of rows and of its distances, which stay in the first caches unless rows are
+# long, and rows that are moved to other clusters at a time.
+BLOCK, CHUNK = 2**15, 1024
+# Rows that are worth a block, short ones and, from so many features on, long ones.
+SHORT_ROWS, LONG_ROWS, LONG = 512, 2048, 128
 # Rows that are compared directly at a time.
 FEW = 32
+# Rows are multiplied as they are where their centers are at most this share of their features, and
+# the square of their origin at most so many times their mean square from it.
+FEW_CENTERS, NEAR = 1 / 32, 4
 
 
 @nearest.register("jax")
@@ -33,32 +37,85 @@ def _nearest(backend: Any, X: Array, norms: Array, centers: Array) -> Array:
         return nearest.generic(backend, X, norms, centers)
     xp = backend.xp
     squares = squared_norms(xp, centers)
-    distances = squares[None, :] - 2 * (X @ centers.T)  # less |x|², the same for all centers
+    distances = squares[:, None] - 2 * (centers @ X.T)
     error = doubt(xp, X) * (norms + xp.max(squares))
-    is_close = distances <= (xp.min(distances, axis=1) + error)[:, None]
-    index = xp.arange(centers.shape[0], dtype=xp.int32)[None, :]
+
+    def of_rows(rows: Array) -> Array:
+        x, norm = (xp.take(part, rows, axis=0, mode="clip") for part in (X, norms))
+        return nearest.generic(backend, x, norm, centers)
+
+    return settle(backend, distances, error, of_rows)
+
+
+def settle(
+    backend: Any, distances: Array, error: Array, of_rows: Callable[[Array], Array]
+) -> Array:
+    """The lowest of each column, from ``of_rows`` where others are as low to within the error.
+
+    ``distances`` are (k, m), as XLA is the faster the longer the last axis is; what is the same for
+    all centers may be left out.
+    """
+    xp = backend.xp
+    k = distances.shape[0]
+    is_close = distances <= (xp.min(distances, axis=0) + error)[None, :]
+    index = xp.arange(k, dtype=xp.int32)[:, None]
     # XLA makes vector instructions of these, but not of argmin.
-    first = xp.min(xp.where(is_close, index, centers.shape[0] - 1), axis=1)
-    last = xp.max(xp.where(is_close, index, 0), axis=1)
+    first = xp.min(xp.where(is_close, index, k - 1), axis=0)
+    last = xp.max(xp.where(is_close, index, 0), axis=0)
 
     def compare(labels: Array, rows: Array) -> Array:
-        x, norm = (xp.take(part, rows, axis=0, mode="clip") for part in (X, norms))
-        return labels.at[rows].set(nearest.generic(backend, x, norm, centers), mode="drop")
+        return labels.at[rows].set(of_rows(rows), mode="drop")
 
     labels: Array = visit_rows(backend, compare, first, first != last, FEW)
     return labels
 
 
-def label(backend: Backend, X: Array, origin: Array, centers: Array) -> Array:
-    """The nearest center of each row; centers are given less the origin."""
+def is_best_whole(points: Points, k: int) -> bool:
+    """Whether rows should be multiplied as they lie, and all at once.
+
+    Blocks of long rows are copies, which take longer than a product with a few centers. An origin
+    that is near enough costs no more digits than ``whole`` allows for.
+    """
+    d = points.X.shape[1]
+    if d < LONG or k > FEW_CENTERS * d:
+        return False
+    return float(points.origin @ points.origin) <= NEAR * float(points.norms.mean())
+
+
+def whole(backend: Any, points: Points, centers: Array) -> Array:
+    """The nearest center of each row, by one product; centers are given less the origin."""
+    xp = backend.xp
+    X, origin, norms, _ = points
+    squares = squared_norms(xp, centers)
+    distances = (squares + 2 * (centers @ origin))[:, None] - 2 * (centers @ X.T)
+    # 2 |x| |c| ≤ |x|² + |c|² bounds a product, and |x|² is at most 2 |x − o|² + 2 |o|².
+    error = doubt(xp, X) * (2 * (norms + xp.max(squares)) + 3 * (origin @ origin))
+
+    def of_rows(rows: Array) -> Array:
+        x, norm = (xp.take(part, rows, axis=0, mode="clip") for part in (X, norms))
+        return nearest.generic(backend, x - origin, norm, centers)
+
+    return settle(backend, distances, error, of_rows)
+
+
+def block_rows(d: int, k: int) -> int:
+    """How many rows of d features are looked at together, with k distances each."""
+    return max(LONG_ROWS if d >= LONG else SHORT_ROWS, BLOCK // (d + k))
+
+
+def label(
+    backend: Backend, X: Array, origin: Array, centers: Array, norms: Array | None = None
+) -> Array:
+    """The nearest center of each row; centers are given less the origin, |x − origin|² if known."""
     xp = backend.xp
 
-    def of_block(X: Array) -> Array:
+    def of_block(X: Array, *norms: Array) -> Array:
         X = X - origin
-        return nearest(backend, X, squared_norms(xp, X), centers)
+        return nearest(backend, X, norms[0] if norms else squared_norms(xp, X), centers)
 
     out = xp.zeros(X.shape[:1], dtype=xp.int32)
-    return map_blocks(backend, of_block, out, max(LEAST, BLOCK // sum(centers.shape)), X)
+    known = () if norms is None else (norms,)
+    return map_blocks(backend, of_block, out, block_rows(*centers.shape[::-1]), X, *known)
 
 
 def measure(backend: Backend, X: Array) -> tuple[Array, Array, Array]:
@@ -71,7 +128,7 @@ def measure(backend: Backend, X: Array) -> tuple[Array, Array, Array]:
     def of_block(X: Array) -> Array:
         return squared_norms(xp, X - origin)
 
-    norms = map_blocks(backend, of_block, xp.zeros_like(X[:, 0]), max(LEAST, BLOCK // d), X)
+    norms = map_blocks(backend, of_block, xp.zeros_like(X[:, 0]), block_rows(d, 0), X)
     residue = mean - origin
     variance = (xp.sum(norms, dtype=xp.float64) / n - xp.sum(residue * residue)) / d
     return origin, norms, variance
@@ -103,7 +160,7 @@ def keep_up(backend: Any, points: Points, total: Array, before: Array, labels: A
     A label of −1 is no cluster. XLA adds up rows on one core, but these are few.
     """
     xp = backend.xp
-    n, d = points.X.shape
+    n = points.X.shape[0]
     everything = points.X, points.weights, before, labels
 
     def add(total: Array, rows: Array) -> Array:
@@ -117,17 +174,22 @@ def keep_up(backend: Any, points: Points, total: Array, before: Array, labels: A
         total = total.at[joins].add(x, mode="drop")
         return total.at[xp.where(leaves < 0, nowhere, leaves)].add(-x, mode="drop")
 
-    kept: Array = visit_rows(backend, add, total, before != labels, max(1, CHUNK // d))
+    kept: Array = visit_rows(backend, add, total, before != labels, CHUNK)
     return kept
 
 
-def iterate(backend: Any, points: Points, state: State, tol: Array, limit: Array) -> State:
+def iterate(
+    backend: Any, points: Points, state: State, tol: Array, limit: Array, is_whole: bool
+) -> State:
     """Lloyd's loop, with totals in ``state.kept``."""
     xp = backend.xp
     k = state.centers.shape[0]
 
     def step(state: State) -> State:
-        labels = label(backend, points.X, points.origin, state.centers)
+        if is_whole:
+            labels = whole(backend, points, state.centers)
+        else:
+            labels = label(backend, points.X, points.origin, state.centers, points.norms)
         total = keep_up(backend, points, state.kept, state.labels, labels)
         weights = points.weights.astype(xp.float64)
         weight = xp.zeros(k, dtype=xp.float64).at[labels].add(weights)
@@ -164,7 +226,9 @@ def _lloyd(backend: Any, points: Points, state: State, tol: Array, limit: Array)
             sum_up = backend.compile(keep_up, ("backend",))
             total = sum_up(backend, points, total, nowhere, state.labels)
         state = state._replace(kept=total)
-    ended: State = backend.compile(iterate, ("backend",))(backend, points, state, tol, limit)
+    go_on = backend.compile(iterate, ("backend", "is_whole"))
+    is_whole = is_best_whole(points, state.centers.shape[0])
+    ended: State = go_on(backend, points, state, tol, limit, is_whole)
     return ended
 
 

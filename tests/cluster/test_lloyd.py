@@ -44,11 +44,31 @@ def test_two_close_centers_and_a_far_one(backend):
 @FAST
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_the_margin_of_a_tie(backend, dtype):
-    """2 ε |x − c| scale^½ / √d: here |x − c|² is 9, the scale 16, and d four."""
+    """(8 ε / √d + 2 √d u) |x − c| scale^½: here |x − c|² is 9, the scale 16, and d four."""
     X, nine, scale = np.zeros((1, 4), dtype), np.array([9.0]), np.array([16.0], dtype)
     found = tie_margin(backend.xp, *map(backend.asarray, (X, nine, scale)))
     assert found.dtype == backend.xp.float64
-    assert float(found[0]) == 2 * np.finfo(dtype).eps * 12 / 2
+    assert float(found[0]) == (4 * float(np.finfo(dtype).eps) + 4 * 2.0**-53) * 12
+
+
+@FAST
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("d", [160, 1000])
+def test_rows_half_way_between_centers_go_to_the_lower_index(backend, d, dtype):
+    """Also where the sum of many squares errs by more than rows and centers do."""
+    rng = np.random.default_rng(1)
+    centers = rng.standard_normal((4, d)).astype(dtype)
+    centers[3] = centers[1]
+    pairs = rng.integers(4, size=(2, 500))
+    X = (centers[pairs[0]] + centers[pairs[1]]) / 2
+    with backend.context():
+        points = points_of(backend, X).points
+        X = points.X - points.origin
+        found = nearest(
+            backend, X, backend.xp.sum(X * X, axis=1), backend.asarray(centers) - points.origin
+        )
+        lower = np.minimum(*np.where(pairs == 3, 1, pairs))
+        np.testing.assert_array_equal(backend.to_numpy(found), lower)
 
 
 @FAST
