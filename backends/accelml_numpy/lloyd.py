@@ -45,8 +45,9 @@ DENSE = 2**12
 LONG, NEAR = 32, 4
 # From so large a share of a part on, all of its rows are looked at: to copy many is slower.
 MOST = 0.6
-# Elements of all rows and their distances, up to which no row is passed over.
-WHOLE = 2**18
+# Elements of all rows, short ones and long ones, and of their distances, up to which no row is
+# passed over.
+WHOLE, WHOLE_LONG = 2**20, 2**18
 # More than what rounding adds to a slack in one subtraction.
 SHRINK = np.float32(1 - 2**-22)
 
@@ -298,27 +299,49 @@ def members(labels: Floats, weights: Floats, k: int) -> Any:
 def iterate_whole(
     backend: Backend, points: Points, state: State, tol: Array, limit: Array
 ) -> State:
-    """The loop over so few rows that all of them cost less than finding out which matter."""
-    X, (k, _) = points.X - points.origin, state.centers.shape
-    norms, rows = np.einsum("ij,ij->i", X, X), np.arange(len(X))
+    """The loop over so few rows that all of them cost less than finding out which matter.
+
+    Rows lie side by side, (d, n), and so do their distances, (k, n): those that are the lowest to
+    within rounding make up the matrix that sums the rows of each cluster.
+    """
+    X = np.ascontiguousarray((points.X - points.origin).T)
+    n, k, dtype = X.shape[1], len(state.centers), X.dtype
+    norms = np.einsum("ij,ij->j", X, X)
+    is_weighted = points.weights.strides != (0,)
+    distances, member = np.empty((2, k, n), dtype)
+    numbers = np.stack([np.ones(k, dtype), np.arange(k, dtype=dtype)])
     for _ in range(int(limit)):
         if bool(state.converged):
             break
-        labels = nearest(backend, X, norms, state.centers)
-        member = np.zeros((k, len(X)), X.dtype)
-        member[labels, rows] = points.weights
+        centers = state.centers
+        squares = np.einsum("ij,ij->i", centers, centers)
+        np.matmul(-2 * centers, X, out=distances)
+        distances += squares[:, None]
+        error = dtype.type(doubt(np, points.X)) * (norms + squares.max())
+        np.less_equal(distances, distances.min(axis=0) + error, out=member)
+        count, found = numbers @ member
+        labels = found.astype(np.int32)
+        unsure = np.flatnonzero(count != 1)
+        if len(unsure):
+            rows = np.ascontiguousarray(X[:, unsure].T)
+            labels[unsure] = nearest.generic(backend, rows, norms[unsure], centers)
+            member[:, unsure] = 0
+            member[labels[unsure], unsure] = 1
+        if is_weighted:
+            member *= points.weights
         weight = np.bincount(labels, points.weights, k)
-        sums = ClusterSums((member @ X).astype(np.float64), weight)
+        sums = ClusterSums((member @ X.T).astype(np.float64), weight)
         if not (weight > 0).all():
-            sums = repair(backend, points, state.centers, labels, sums)
+            sums = repair(backend, points, centers, labels, sums)
         is_same = ~(labels != state.labels).any()
-        state = moved(np, state, update(np, sums, state.centers), labels, is_same, tol)
+        state = moved(np, state, update(np, sums, centers), labels, is_same, tol)
     return state
 
 
 @lloyd.register("numpy")
 def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Array) -> State:
-    if len(points.X) * sum(state.centers.shape) <= WHOLE:
+    most = WHOLE_LONG if points.X.shape[1] >= LONG else WHOLE
+    if len(points.X) * sum(state.centers.shape) <= most:
         return iterate_whole(backend, points, state, tol, limit)
     return iterate(backend, points, state, tol, limit)
 

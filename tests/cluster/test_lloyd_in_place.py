@@ -27,7 +27,9 @@ pytestmark = pytest.mark.backends("numpy", "numba")
 def loops(request, backend, monkeypatch):
     """On NumPy the loops of few rows and of many; on Numba few parts and many."""
     if backend.name == "numpy":
-        monkeypatch.setattr("accelml_numpy.lloyd.WHOLE", {"few": 2**15, "many": 0}[request.param])
+        for name in ("WHOLE", "WHOLE_LONG"):
+            most = {"few": 2**15, "many": 0}[request.param]
+            monkeypatch.setattr(f"accelml_numpy.lloyd.{name}", most)
     elif request.param == "many":
         monkeypatch.setattr("accelml_numba.lloyd.PART", 1)
         monkeypatch.setattr("accelml_numba.lloyd.ROWS", 2)
