@@ -36,10 +36,16 @@ COSTS = ROOT / "accelml" / "costs.json"
 
 
 def merge(report: Report, file: Path) -> None:
-    """Put the races and curves of a run into a committed file, in place of those of their names."""
+    """Put the races and curves of a run into a committed file, in place of those of their names.
+
+    The file is of the machine of the races; each curve keeps its own.
+    """
     whole = Report.load(file) if file.exists() else Report({}, {})
-    for key in ("machine", "limits"):
-        whole.content[key] = report.content[key]
+    if report.workloads or not whole.workloads:
+        for key in ("machine", "limits"):
+            whole.content[key] = report.content[key]
+    for curve in report.sizes:
+        curve.setdefault("machine", report.content["machine"])
     for race in report.workloads:
         race.setdefault("limits", report.limits)  # saved before races kept them
     for key in ("workloads", "sizes"):
@@ -92,9 +98,8 @@ def targets(report: Report) -> str:
     return markdown(["", "backend", "aim", "measured", "reached", "of the limit"], lines)
 
 
-def machine_text(report: Report) -> str:
-    """Where the figures come from."""
-    machine = report.content["machine"]
+def machine_text(machine: dict[str, Any]) -> str:
+    """Where figures come from."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     threads = machine["thread_settings"] or "none set, so every library uses all cores"
     return (
@@ -102,6 +107,13 @@ def machine_text(report: Report) -> str:
         f"{', ' + machine['gpu'] if machine['gpu'] else ''}; Python {machine['python']}; "
         f"{versions}. Thread settings: {threads}."
     )
+
+
+def curves_text(report: Report) -> str:
+    """The machines that the curves are from, where they are others than that of the races."""
+    here = report.content["machine"]
+    others = {machine_text(curve.get("machine", here)) for curve in report.sizes}
+    return "" if others == {machine_text(here)} else "On " + " And on ".join(sorted(others)) + "\n"
 
 
 def runs_text(report: Report) -> str:
@@ -114,14 +126,14 @@ def runs_text(report: Report) -> str:
 
 def page(report: Report) -> str:
     """The whole of docs/benchmarks.md."""
-    machine, speed = machine_text(report), summary(report, "speed")
+    machine, speed = machine_text(report.content["machine"]), summary(report, "speed")
     parts = [PREFACE.format(machine=machine, speed=speed, runs=runs_text(report))]
     parts.append(f"## Small work and import\n\n{SMALL}\n{summary(report, 'small')}")
     parts.append(summary(report, "import"))
     parts.append(f"## Aims\n\n{AIMS}\n{targets(report)}")
     parts.append(f"## What stands in the way\n\n{OBSTACLES}")
     if report.sizes:
-        parts.append(f"## Cost against size\n\n{SIZES}\n{crossovers(report)}")
+        parts.append(f"## Cost against size\n\n{SIZES}{curves_text(report)}\n{crossovers(report)}")
         parts += [
             f"![{curve['title']}: seconds against size](images/benchmarks/{curve['name']}.png)\n"
             for curve in report.sizes

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from accelml._typing import Array, Tree
 from accelml.backend import Backend
 from accelml.optimize.iterate import Evaluate, Point
-from accelml.optimize.line_search import dot, select, strong_wolfe
+from accelml.optimize.line_search import at_hand, dot, select, strong_wolfe
 
 
 class Pairs(NamedTuple):
@@ -72,18 +72,20 @@ class LBFGS:
         return reached, kept._replace(metric=metric), failed & ~has_pairs
 
     def inverse_hessian_times(self, xp: Any, memory: Pairs, gradient: Array) -> Array:
-        """The two-loop recursion around γ M."""
-        q = gradient
+        """The two-loop recursion around γ M, in float64."""
+        q = xp.astype(gradient, xp.float64)
+        places = [i for i in range(self.memory_size) if at_hand(memory.inverse[i] > 0) is not False]
         coefficients = []
-        for i in reversed(range(self.memory_size)):
-            a = xp.astype(memory.inverse[i] * dot(xp, memory.steps[i, :], q), q.dtype)
+        for i in reversed(places):
+            a = memory.inverse[i] * dot(xp, memory.steps[i, :], q)
             q = q - a * memory.changes[i, :]
             coefficients.append(a)
-        r = xp.astype(self.scale(xp, memory), q.dtype) * self.guess(xp, memory.metric, q)
-        for i, a in zip(range(self.memory_size), reversed(coefficients), strict=True):
-            b = xp.astype(memory.inverse[i] * dot(xp, memory.changes[i, :], r), r.dtype)
+        guess = self.guess(xp, memory.metric, xp.astype(q, gradient.dtype))
+        r = self.scale(xp, memory) * guess
+        for i, a in zip(places, reversed(coefficients), strict=True):
+            b = memory.inverse[i] * dot(xp, memory.changes[i, :], r)
             r = r + (a - b) * memory.steps[i, :]
-        return r
+        return xp.astype(r, gradient.dtype)
 
     def guess(self, xp: Any, metric: Tree, vector: Array) -> Array:
         """M V of a vector seen as V, of as many rows as M has."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from accelml._typing import Array, Tree
 from accelml.backend import Backend
 from accelml.optimize.iterate import Evaluate, Point
@@ -93,9 +95,9 @@ def strong_wolfe(
 
         low = select(xp, lower, trial, search.low)
         high = select(xp, lower & ~beyond, search.high, select(xp, lower, search.low, trial))
-        return Search(
-            low, high, next_step(xp, low, high), select(xp, lower, point, search.best), lower & flat
-        )
+        accepted = lower & flat
+        following = t if at_hand(accepted) else next_step(xp, low, high)
+        return Search(low, high, following, select(xp, lower, point, search.best), accepted)
 
     def done(search: Search) -> Array:
         return search.accepted
@@ -131,4 +133,12 @@ def dot(xp: Any, a: Array, b: Array) -> Array:
 
 def select(xp: Any, condition: Array, yes: Tree, no: Tree) -> Tree:
     """``yes`` where the condition holds, else ``no``, for whole trees."""
+    known = at_hand(condition)
+    if known is not None:
+        return yes if known else no
     return tree_map(lambda a, b: xp.where(condition, a, b), yes, no)
+
+
+def at_hand(condition: Array) -> bool | None:
+    """Whether a condition holds, if NumPy has computed it; ``None`` if it would be waited for."""
+    return bool(condition) if isinstance(condition, (bool, np.bool_, np.ndarray)) else None

@@ -28,12 +28,13 @@ def sum_blocks(
     d, k = params.weights.shape
     size = max(64, BLOCK_BYTES // (X.itemsize * d))
     bias = params.bias - center @ params.weights
+    factors = np.ascontiguousarray(params.weights.T)
 
     def part(start: int, stop: int) -> tuple[Any, ...]:
         gradient, total, bias_gradient = np.zeros((k, d)), 0.0, np.zeros(k)
         for first in range(start, stop, size):
             rows = slice(first, min(stop, first + size))
-            scores = X[rows] @ params.weights
+            scores = (factors @ X[rows].T).T  # laid out by columns
             scores += bias
             lost, delta = CROSS_ENTROPY[loss](backend, scores, labels[rows], weights[rows])
             # δᵀ X, and not Xᵀ δ: long rows are what the matrix library is fastest at.

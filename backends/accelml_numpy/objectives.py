@@ -16,16 +16,20 @@ from accelml.objectives.multilayer_perceptron import Layer, dense, dense_backwar
 def _softmax_cross_entropy(
     backend: Backend, scores: Array, labels: Array, weights: Array
 ) -> CrossEntropy:
+    # Along rows of a few classes there is nothing to fill a vector instruction with.
+    is_there = scores.T.flags.c_contiguous
+    z = np.ascontiguousarray(scores.T)
+    z = np.subtract(z, z.max(axis=0), out=None if is_there else z)
     rows = np.arange(len(scores))
-    delta = scores - scores.max(axis=1, keepdims=True)
-    target = delta[rows, labels]
-    np.exp(delta, out=delta)
-    partition = delta.sum(axis=1)
+    target = z[labels, rows]
+    np.exp(z, out=z)
+    partition = z.sum(axis=0)
     losses = np.log(partition) - target
-    delta /= partition[:, None]
-    delta[rows, labels] -= 1
-    delta *= weights[:, None]
-    return CrossEntropy(np.sum(weights * losses, dtype=np.float64), delta)
+    z /= partition
+    z[labels, rows] -= 1
+    if not (weights == 1).all():
+        z *= weights
+    return CrossEntropy(np.sum(weights * losses, dtype=np.float64), z.T)
 
 
 @dense.register("numpy")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from accelml.optimize.iterate import Point
-from accelml.optimize.line_search import Trial, dot, next_step, strong_wolfe
+from accelml.optimize.line_search import Trial, at_hand, dot, next_step, select, strong_wolfe
+from accelml.tree import leaves, tree_map
 
 FAST = pytest.mark.backends("numpy", "numpy-generic", "array-api-strict", "numba")
 
@@ -182,3 +183,26 @@ def test_inner_products_are_summed_in_float64(backend):
     found = dot(backend.xp, a, a)
     assert found.dtype == backend.xp.float64
     assert float(found) == 2.0**24 + 3
+
+
+def test_only_what_numpy_has_computed_is_at_hand():
+    assert at_hand(np.float64(1) > 0) is True
+    assert at_hand(np.asarray(False)) is False
+    assert at_hand(object()) is None
+
+
+@pytest.mark.backends("jax", "array-api-strict", "cupy", "jax-gpu")
+def test_a_condition_elsewhere_is_not_waited_for(backend):
+    with backend.context():
+        assert at_hand(backend.asarray(np.asarray(1.0)) > 0) is None
+
+
+@FAST
+@pytest.mark.parametrize("condition", [True, False])
+def test_one_of_two_trees(backend, condition):
+    trees = (np.zeros(3), (np.ones(2),)), (np.ones(3), (np.zeros(2),))
+    with backend.context():
+        yes, no = (tree_map(backend.asarray, tree) for tree in trees)
+        chosen = select(backend.xp, backend.asarray(np.asarray(condition)), yes, no)
+        for found, expected in zip(leaves(chosen), leaves(trees[not condition]), strict=True):
+            np.testing.assert_array_equal(backend.to_numpy(found), expected)
