@@ -15,7 +15,9 @@ from accelml_numpy.threads import in_parts
 
 Floats = np.ndarray[Any, Any]
 
-BLOCK_BYTES = 2**21
+# Of a block of rows and what is made of its scores. With one score a row, operations are so short
+# that threads wait for the interpreter's lock as long as they work: blocks are larger by a factor.
+BLOCK_BYTES, LITTLE_WORK = 2**22, 2
 MOST_SCATTERS = 4
 
 
@@ -26,7 +28,8 @@ def sum_blocks(
 ) -> Sums:  # fmt: skip
     """Both products of a block while it is in cache; sums of blocks are in float64."""
     d, k = params.weights.shape
-    size = max(64, BLOCK_BYTES // (X.itemsize * d))
+    most = BLOCK_BYTES * (LITTLE_WORK if k == 1 else 1)
+    size = max(64, most // (X.itemsize * (d + 2 * k)))
     bias = params.bias - center @ params.weights
     factors = np.ascontiguousarray(params.weights.T)
 
@@ -55,7 +58,7 @@ def add_scatter(backend: Backend, X: Array, weights: Array, center: Array, step:
     """Centre in a buffer that is used again; few parts, as each has a matrix of its own."""
     weights = weights[::step]
     rows, roots = X[::step], np.sqrt(weights / weights.sum())
-    (n, d), size = rows.shape, max(64, 4 * BLOCK_BYTES // (X.itemsize * X.shape[1]))
+    (n, d), size = rows.shape, max(64, 2 * BLOCK_BYTES // (X.itemsize * X.shape[1]))
 
     def part(start: int, stop: int) -> Floats:
         total, buffer = np.zeros((d, d), X.dtype), np.empty((min(size, stop - start), d), X.dtype)
