@@ -67,7 +67,8 @@ def least_squares(
     n, d = X.shape
     with np.errstate(all="ignore"):  # what is not finite is looked for
         if solver == "cholesky" or (solver == "auto" and n > d):
-            for rough in (True, False) if is_rough_worth_while(backend, X) else (False,):
+            tries_rough = is_rough_worth_while(backend, X, fit_intercept)
+            for rough in (True, False) if tries_rough else (False,):
                 sums = moments(backend, X, targets, weights, fit_intercept, rough)
                 least = FAR_FROM_DEPENDENT if rough else HALF
                 on_host = Moments(*map(backend.to_numpy, sums))
@@ -81,13 +82,14 @@ def least_squares(
             return solve_svd(triangular, alpha, cutoff, fit_intercept)
 
 
-def is_rough_worth_while(backend: Backend, X: Array) -> bool:
+def is_rough_worth_while(backend: Backend, X: Array, fit_intercept: bool) -> bool:
     """Whether sums of products in float32 save time, and may be good enough."""
     n, d = X.shape
     if n * d < LARGE or n < LONG * d or not backend.xp.isdtype(X.dtype, backend.xp.float32):
         return False
     sample = backend.to_numpy(X[:: n // (SAMPLE * d), :])
-    sample = sample - sample.mean(axis=0)
+    if fit_intercept:
+        sample = sample - sample.mean(axis=0)
     with one_thread_if_small(d):
         gram = (sample.T @ sample).astype(np.float64)
         varies = np.diag(gram) > 0

@@ -172,12 +172,12 @@ def go_on(
             part = add_one(control, NEXT)
         if not wait_for_all(arrived, parties, 3 * i + 1):
             return
-        count = counts.sum(axis=0)
-        if not (count > 0).all():
+        weight = counts.sum(axis=0)
+        if not (weight > 0).all():
             control[ENDED] = EMPTY
             return
         for j in range(number, k, parties):
-            moves[j] = move_center(totals[:, j], count[j], centers[j])
+            moves[j] = move_center(totals[:, j], weight[j], centers[j])
             fill_search(j, centers, shape, lanes, factors, starts)
         if not wait_for_all(arrived, parties, 3 * i + 2):
             return
@@ -207,7 +207,7 @@ def keep_sums(
     X: Floats, origin: Floats, weights: Floats, step: int, labels: Floats, start: int, stop: int,
     rows: Integers, before: Integers, is_new: bool, total: Floats, count: Floats,
 ) -> None:  # fmt: skip
-    """Bring the sums of a part up to date with some of its labels, of which a few have changed."""
+    """Bring the sums of a part up to date with some labels, of which those of ``rows`` are new."""
     if is_new:
         add_rows(X, origin, weights, step, labels, start, stop, total)
     else:
@@ -251,18 +251,18 @@ def move_rows(
 
 
 @compiled
-def move_center(totals: Floats, count: float, center: Floats) -> float:
+def move_center(totals: Floats, weight: float, center: Floats) -> float:
     """A center to the mean of its rows, from the totals of all parts; and how far."""
     total, square = totals[0].copy(), 0.0
     for part in range(1, len(totals)):
         total += totals[part]
     for f in range(len(center)):
-        new = center.dtype.type(total[f] / count)
+        new = center.dtype.type(total[f] / weight)
         gap = np.float64(new) - np.float64(center[f])
         square += gap * gap
         center[f] = new
-    moved: float = np.sqrt(square)
-    return moved
+    distance: float = np.sqrt(square)
+    return distance
 
 
 @compiled

@@ -370,7 +370,9 @@ def test_rows_are_multiplied_in_float32_only_where_that_may_be_enough(
     monkeypatch.setattr(module, "LARGE", 1000 * 40)
     X = rough_rows(condition)[0][:rows].astype(dtype)
     X[:, 3] = 1
-    assert is_rough_worth_while(get_backend("numpy"), X) is expected
+    assert is_rough_worth_while(get_backend("numpy"), X, True) is expected
+    # Without an intercept, columns that lie far from zero all go the same way.
+    assert is_rough_worth_while(get_backend("numpy"), X, False) is False
 
 
 def test_squares_that_overflow_in_float32_do_not_in_float64():
