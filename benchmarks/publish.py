@@ -205,9 +205,10 @@ know of each line:
   Bounds save rows, not the time of those that are left. On NumPy each block is multiplied, laid
   on its side, and looked through for the lowest and the second lowest, one array operation after
   another; with 16 features, copying the rows that are in question comes on top.
-- **K-means with many centers**: on images, bounds save distances, not rows. Each is read in every
-  iteration, and one at a time, which keeps too little of the memory's bandwidth busy. The labels at
-  the end are searched for anew, without the bounds that the loop had.
+- **K-means with many centers**: on Numba, images are searched for among all centers by tiles that
+  stay in registers, short of a matrix library's speed; many are read in each iteration although
+  they keep their center. The labels at the end are searched for anew, without the bounds that the
+  loop had.
 - **K-means on JAX** looks at rows whether they are in question or not.
 - **Logistic regression** needs a third of the iterations of the others, because L-BFGS starts from
   the covariance of the features; a fifth of the time on Numba goes into that covariance.

@@ -10,23 +10,25 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.distances import doubt, nearest, tie_margin
 from accelml.cluster.rows import column_means, labels_of
-from accelml_numba.compilation import compiled, compiled_sums
-from accelml_numba.elkan import compare
+from accelml_numba.compilation import compiled
+from accelml_numba.elkan import compare, fill_bounds, keep_centers
 from accelml_numba.pairs import in_groups, products_in_place
-from accelml_numba.products import products_across, products_along
+from accelml_numba.panels import fill_panel, in_tiles, padded, products_of_panel, two_lowest
 from accelml_numba.threads import in_parts
+from accelml_numba.tiles import TILE
 from accelml_numpy.lloyd import SHRINK
 
 Floats = np.ndarray[Any, Any]
 
-# Columns from which on a product is summed along a row.
-LONG = 64
-# What products are made by: rows in columns; long rows, fetched; long rows where they are.
-SHORT, TILED, FEW_CENTERS = 0, 1, 2
+# What products are made by: rows laid out as columns; long rows where they are.
+TILED, IN_PLACE = 0, 1
+# Where the latter costs less.
+LONG, FEW = 128, 12
 # Multiply-adds that take as long as what is done with a distance.
 BESIDE = 8
-# Rows that are searched for at a time, long and short ones; distances stay in the first cache.
-FEW_ROWS, MANY_ROWS = 32, 128
+AT_ONCE = 2**12  # rows whose labels are wanted alone
+# Bytes of a panel's row.
+WIDTH = TILE.vectors * TILE.size
 # In place of a slack: several centers may be the nearest.
 UNSURE = -np.inf
 
@@ -49,14 +51,9 @@ def prepared(X: Floats, origin: Floats, centers: Floats, loss: Floats) -> Search
     """What all rows of X share."""
     k, d = centers.shape
     neighbours = X.strides[1] == X.itemsize
-    shape = SHORT if d < LONG else FEW_CENTERS if k <= 15 and neighbours else TILED
-    if shape == FEW_CENTERS:
-        factors = in_groups(-2 * centers)
-        rows = -(-k // len(factors)) * len(factors)
-    else:
-        rows, columns = -(-k // (4, 3)[shape]) * (4, 3)[shape], d if shape else -(-d // 4) * 4
-        factors = np.zeros((rows, columns), X.dtype)
-        factors[:k, :d] = -2 * centers
+    shape = IN_PLACE if d >= LONG and k <= FEW and neighbours else TILED
+    factors = (in_groups if shape == IN_PLACE else in_tiles)(-2 * centers)
+    rows = -(-k // len(factors)) * len(factors) if shape == IN_PLACE else k
     starts = np.full(rows, np.inf, X.dtype)
     starts[:k] = np.einsum("ij,ij->i", centers, centers)
     return Search(
@@ -64,47 +61,6 @@ def prepared(X: Floats, origin: Floats, centers: Floats, loss: Floats) -> Search
         starts[:k].max(), shape, X.dtype.type(doubt(np, X)),
         float(tie_margin(np, X, np.float64(1), np.float64(1))), loss,
     )  # fmt: skip
-
-
-@compiled_sums
-def fetch_rows(X: Floats, origin: Floats, rows: Floats, near: Floats, norms: Floats) -> None:
-    """Some rows less the origin, and |x|²."""
-    for r in range(len(rows)):
-        i = rows[r]
-        total = X.dtype.type(0)
-        for f in range(X.shape[1]):
-            x = X[i, f] - origin[f]
-            near[r, f] = x
-            total += x * x
-        norms[r] = total
-
-
-@compiled
-def fetch_columns(X: Floats, origin: Floats, rows: Floats, near: Floats, norms: Floats) -> None:
-    """Some rows less the origin as columns, and |x|²."""
-    for r in range(len(rows)):
-        i = rows[r]
-        for f in range(X.shape[1]):
-            near[f, r] = X[i, f] - origin[f]
-    norms[:] = 0
-    for f in range(X.shape[1]):
-        for r in range(len(norms)):
-            norms[r] += near[f, r] * near[f, r]
-
-
-@compiled
-def two_lowest(distances: Floats, best: Floats, second: Floats, label: Floats) -> None:
-    """The lowest of each column, and where it is, and the next."""
-    best[:] = np.inf
-    second[:] = np.inf
-    label[:] = 0
-    for j in range(len(distances)):
-        for r in range(len(best)):
-            distance = distances[j, r]
-            is_less = distance < best[r]
-            second[r] = min(second[r], best[r] if is_less else distance)
-            best[r] = distance if is_less else best[r]
-            label[r] = np.int32(j) if is_less else label[r]
 
 
 @compiled
@@ -125,41 +81,39 @@ def fill_slack(
 def assign(
     X: Floats, origin: Floats, centers: Floats, factors: Floats, starts: Floats, largest: float,
     shape: int, doubt: float, margin: float, loss: Floats, start: int, stop: int,
-    labels: Floats, slack: Floats, bounds: Floats, rows: Floats, before: Floats,
+    labels: Floats, slack: Floats, drift: Floats | None, bounds: Floats, reaches: Floats,
+    rows: Floats, before: Floats,
 ) -> int:  # fmt: skip
     """Bring labels and slack of some rows up to date, and return how many labels have changed.
 
-    Which they are, and what they were, goes to ``rows`` and ``before`` as far as there is room;
-    ``bounds`` becomes lower bounds of the distances, unless it is empty.
+    Which they are, and what they were, goes to ``rows`` and ``before`` as far as there is room.
+    With bounds, which are a number for each row and center, only those are searched for that may
+    have another one by theirs.
     """
-    k, d = len(starts), factors.shape[1] if shape == SHORT else X.shape[1]
-    size = FEW_ROWS if shape == TILED else MANY_ROWS
+    active = np.empty(stop - start, np.int32)
+    held = find_active(start, stop, loss, labels, slack, active)
+    if drift is not None and drift.max() > 0:  # not even compiled where there is no drift
+        held = keep_centers(
+            X, origin, centers, largest, doubt, drift, labels, slack, bounds, reaches,
+            active[:held],
+        )  # fmt: skip
+    k, size, count = len(starts), WIDTH // X.itemsize, 0
     distances = np.zeros((k, size), X.dtype)
-    room = (d, size) if shape == SHORT else (size if shape == TILED else 0, d)
-    near = np.zeros(room, X.dtype)
+    near = np.zeros((padded(X) if shape == TILED else 0, size), X.dtype)
     norms, best = np.zeros(size, X.dtype), np.zeros(size, X.dtype)
     second, label = np.zeros(size, X.dtype), np.zeros(size, np.int32)
-    active, left = np.zeros(size, np.int32), np.zeros(size, X.dtype)
-    count, held = 0, 0
-    for i in range(start, stop):
-        slack[i] = (slack[i] - loss[labels[i]]) * SHRINK
-        if slack[i] <= 0:
-            active[held] = i
-            held += 1
-        if held < size and i < stop - 1:
-            continue
-        if shape == FEW_CENTERS:
-            products_in_place(factors, X, origin, active[:held], starts, distances, norms)
-        elif shape == TILED:
-            fetch_rows(X, origin, active[:held], near, norms)
-            products_along(factors, near[: (held + 3) // 4 * 4], starts, distances)
+    left = np.zeros(size, X.dtype)
+    for first in range(0, held, size):
+        some = active[first : min(first + size, held)]
+        if shape == IN_PLACE:
+            products_in_place(factors, X, origin, some, starts, distances, norms)
         else:
-            fetch_columns(X, origin, active[:held], near, norms)
-            products_across(factors, near, starts, distances)
+            fill_panel(X, origin, some, near, norms)
+            products_of_panel(factors, near, starts, distances)
         two_lowest(distances, best, second, label)
         fill_slack(norms, best, second, largest, doubt, left)
-        for r in range(held):
-            row, new = active[r], label[r]
+        for r in range(len(some)):
+            row, new = some[r], label[r]
             if left[r] == UNSURE:
                 scale = norms[r] + largest
                 limit = best[r] + doubt * scale
@@ -167,18 +121,31 @@ def assign(
                 slack[row] = 0
             else:
                 slack[row] = left[r]
-            if len(bounds):
-                error = doubt * (norms[r] + largest)
-                for j in range(len(centers)):
-                    bounds[row, j] = np.sqrt(max(distances[j, r] + norms[r] - error, 0))
+            if drift is not None:
+                reach = distances[new, r] + norms[r] + doubt * (norms[r] + largest)
+                reaches[row] = np.float32(np.sqrt(max(reach, 0))) - np.float32(drift[new])
             if new != labels[row]:
                 if count < len(rows):
                     rows[count] = row
                     before[count] = labels[row]
                 labels[row] = new
                 count += 1
-        held = 0
+        if drift is not None:
+            fill_bounds(norms, largest, doubt, distances, some, drift, bounds)
     return count
+
+
+@compiled
+def find_active(
+    start: int, stop: int, loss: Floats, labels: Floats, slack: Floats, active: Floats
+) -> int:
+    """Which of some rows have no slack left after a loss, and how many."""
+    held = 0
+    for i in range(start, stop):
+        slack[i] = (slack[i] - loss[labels[i]]) * SHRINK
+        active[held] = i
+        held += slack[i] <= 0
+    return held
 
 
 def label(X: Floats, origin: Floats, centers: Floats) -> Floats:
@@ -189,7 +156,9 @@ def label(X: Floats, origin: Floats, centers: Floats) -> Floats:
     no_bounds, nothing = np.empty((0, k), np.float32), np.empty(0, np.int32)
 
     def part(start: int, stop: int) -> None:
-        assign(X, *search, start, stop, labels, slack, no_bounds, nothing, nothing)
+        for first in range(start, stop, AT_ONCE):
+            last = min(first + AT_ONCE, stop)
+            assign(X, *search, first, last, labels, slack, None, no_bounds, slack, nothing, nothing)
 
     in_parts(part, n, float(n) * (d + BESIDE) * k)
     return labels

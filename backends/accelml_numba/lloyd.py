@@ -17,11 +17,12 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.lloyd import ClusterSums, State, lloyd, moved, repair, update
 from accelml.cluster.rows import Points
-from accelml_numba.assignment import BESIDE, FEW_CENTERS, assign, prepared
+from accelml_numba.assignment import BESIDE, IN_PLACE, assign, prepared
 from accelml_numba.barrier import add_one, look, together, wait_for_all
 from accelml_numba.compilation import compiled
-from accelml_numba.elkan import are_worth_bounds, assign_bounded
+from accelml_numba.elkan import are_worth_bounds
 from accelml_numba.products import dot, prefetch_rows, rows_ahead
+from accelml_numba.tiles import ROWS as TILE_ROWS
 from accelml_numba.tiles import TILE
 from accelml_numpy.lloyd import REFRESH, losses, moves_of
 
@@ -33,7 +34,7 @@ Integers = np.ndarray[Any, Any]
 PART, PARTS, ROWS = 2e5, 32, 32
 FEW_PARTS, FEW_ROWS = 4, 8
 # Bytes of rows that are assigned before they are added up, and the fewest rows.
-CACHED, LEAST = 2**20, 128
+CACHED, LEAST = 2**22, 128
 # Entries of ``control``: the next part; iterations in this call, and why they ended; in all.
 NEXT, MADE, ENDED, IN_ALL = range(4)
 GOING_ON, CONVERGED, EMPTY = range(3)
@@ -50,6 +51,7 @@ class Kept:
     moves: Floats  # (k,) float64, how far each center has gone
     drift: Floats | None  # (k,) float64, and in all, where distances have bounds
     bounds: Floats  # (n, k) float32, or (0, k)
+    reaches: Floats  # (n,) float32, how far off each row's own center can be, or (0,)
     ends: Integers  # (parts + 1,) where parts begin and end
     totals: Floats  # (parts, k, d) float64
     counts: Floats  # (parts, k) float64, weights
@@ -69,7 +71,8 @@ def begin(X: Floats, centers: Floats) -> Kept:
     return Kept(
         np.array(centers, order="C"), np.full(n, -1, np.int32), np.full(n, -1, np.float32),
         np.zeros(k, np.float32), np.zeros(k), np.zeros(k) if has_bounds else None,
-        np.empty((n if has_bounds else 0, k), np.float32), np.arange(parts + 1) * n // parts,
+        np.empty((n if has_bounds else 0, k), np.float32),
+        np.empty(n if has_bounds else 0, np.float32), np.arange(parts + 1) * n // parts,
         np.zeros((parts, k, d)), np.zeros((parts, k)), np.zeros(4, np.int64),
     )  # fmt: skip
 
@@ -83,16 +86,17 @@ def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Ar
     step = int(points.weights.strides != (0,))
     weights = np.ascontiguousarray(points.weights if step else points.weights[:1])
     changes, shift = np.zeros(parts, np.int64), np.zeros(1)
-    left, lanes = int(limit), TILE.size // X.itemsize
+    left = int(limit)
     while left and not bool(state.converged):
         search = prepared(X, points.origin, kept.centers, kept.loss)
+        lanes = TILE.size // X.itemsize if search.shape == IN_PLACE else 1
         for j in range(len(kept.centers)):  # rounded as between iterations
             fill_search(j, kept.centers, search.shape, lanes, search.factors, search.starts)
         kept.control[[NEXT, MADE, ENDED]] = 0
         arguments: Any = (
             X, search.origin, weights, step, kept.centers, search.factors, search.starts,
             search.shape, lanes, search.doubt, search.margin, kept.loss, kept.moves, kept.drift,
-            kept.labels, kept.slack, kept.bounds, kept.ends, changes, kept.totals,
+            kept.labels, kept.slack, kept.bounds, kept.reaches, kept.ends, changes, kept.totals,
             kept.counts, kept.control, float(tol), left, shift,
         )  # fmt: skip
 
@@ -137,8 +141,9 @@ def go_on(
     number: int, parties: int, arrived: Integers, X: Floats, origin: Floats, weights: Floats,
     step: int, centers: Floats, factors: Floats, starts: Floats, shape: int, lanes: int,
     doubt: float, margin: float, loss: Floats, moves: Floats, drift: Floats | None,
-    labels: Floats, slack: Floats, bounds: Floats, ends: Integers, changes: Integers,
-    totals: Floats, counts: Floats, control: Integers, tol: float, limit: int, shift: Floats,
+    labels: Floats, slack: Floats, bounds: Floats, reaches: Floats, ends: Integers,
+    changes: Integers, totals: Floats, counts: Floats, control: Integers, tol: float, limit: int,
+    shift: Floats,
 ) -> None:  # fmt: skip
     """Up to so many iterations, of which this thread does what no other has begun."""
     k, size = len(centers), rows_at_once(X)
@@ -154,16 +159,10 @@ def go_on(
             changes[part] = 0
             for start in range(ends[part], ends[part + 1], size):
                 stop = min(start + size, ends[part + 1])
-                if drift is None or control[IN_ALL] == 0:
-                    count = assign(
-                        X, origin, centers, factors, starts, largest, shape, doubt, margin, loss,
-                        start, stop, labels, slack, bounds, rows, before,
-                    )  # fmt: skip
-                else:  # which is not even compiled where there is no drift
-                    count = assign_bounded(
-                        X, origin, centers, factors, starts, largest, shape, doubt, margin, loss,
-                        drift.astype(np.float32), start, stop, labels, slack, bounds, rows, before,
-                    )  # fmt: skip
+                count = assign(
+                    X, origin, centers, factors, starts, largest, shape, doubt, margin, loss,
+                    start, stop, labels, slack, drift, bounds, reaches, rows, before,
+                )  # fmt: skip
                 changes[part] += count
                 keep_sums(
                     X, origin, weights, step, labels, start, stop, rows[:count], before,
@@ -197,7 +196,7 @@ def go_on(
 
 @compiled
 def rows_at_once(X: Floats) -> int:
-    """Rows that stay in the second cache until they are added to their clusters."""
+    """Rows that are at hand until they are added to their clusters; of panels few are half full."""
     rows: int = max(LEAST, min(len(X), CACHED // (X.shape[1] * X.itemsize)))
     return rows
 
@@ -280,11 +279,8 @@ def fill_search(
     j: int, centers: Floats, shape: int, lanes: int, factors: Floats, starts: Floats
 ) -> None:
     """What ``prepared`` makes of a center."""
-    held = len(starts) // len(factors)
+    held = len(starts) // len(factors) if shape == IN_PLACE else TILE_ROWS
     starts[j] = dot(centers, j, centers, j)
     for f in range(centers.shape[1]):
-        factor = -2 * centers[j, f]
-        if shape == FEW_CENTERS:
-            factors[j // held, (f // lanes * held + j % held) * lanes + f % lanes] = factor
-        else:
-            factors[j, f] = factor
+        place = (f // lanes * held + j % held) * lanes + f % lanes
+        factors[j // held, place] = -2 * centers[j, f]

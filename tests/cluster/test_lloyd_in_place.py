@@ -9,8 +9,9 @@ from accelml.cluster.rows import centered, inertia_of, labels_of
 from accelml.testing import distance
 from tests.backends import CASES
 
-# Tiles are 4 rows by 3 centers, 2 by 5 or 4 by 4; blocks have 32 or 128 rows; rows of 64 columns
-# and more are long, and with 32 centers and more these have bounds.
+# Tiles are 12 centers by 32 or 16 rows with AVX-512, 6 by 16 or 8 with AVX2; rows of 128 columns
+# and more are multiplied in place by few centers; with 64 columns and 32 centers and more,
+# distances have bounds.
 SHAPES = [
     (1, 1, 1), (3, 1, 2), (4, 3, 4), (5, 70, 3), (31, 64, 7), (32, 63, 33), (33, 64, 33),
     (65, 90, 10), (40, 266, 40), (2000, 16, 64), (3000, 5, 9), (1500, 300, 2), (1000, 300, 40),
