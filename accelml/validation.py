@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ from sklearn.utils.validation import (
 
 from accelml._typing import Array
 from accelml.backend import Backend
+from accelml.blas import count_threads
+
+# Numbers from which on several threads look for NaN and infinity.
+LARGE = 2**22
 
 
 def check_X(
@@ -47,12 +52,32 @@ def check_X(
         data of ``fit``.
     """
     if owned is None or (owned.device.startswith("cpu") and owned.name != backend.name):
+        is_large = finite and isinstance(X, np.ndarray) and X.size >= LARGE
         X = validate_data(
             estimator, X, reset=reset, dtype=(np.float64, np.float32), order=None,
-            accept_sparse=False, ensure_min_samples=1, ensure_all_finite=finite,
+            accept_sparse=False, ensure_min_samples=1, ensure_all_finite=finite and not is_large,
         )  # fmt: skip
+        if is_large and not has_finite_sum(X):
+            refuse_not_finite(estimator, X, backend=backend)
         return backend.asarray(X)
     return _check_device_array(estimator, X, backend=backend, reset=reset, finite=finite)
+
+
+def has_finite_sum(X: np.ndarray[Any, Any]) -> bool:
+    """Whether the sum of all entries is finite, and so each of them; by several threads.
+
+    It may also be infinite, or not a number, where all entries are finite but large.
+    """
+    rows = X if X.flags.c_contiguous else X.T
+    threads = count_threads()
+    ends = np.arange(threads + 1) * len(rows) // threads
+
+    def add(start: int, stop: int) -> Any:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return rows[start:stop].sum()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return bool(np.isfinite(list(pool.map(add, ends[:-1], ends[1:]))).all())
 
 
 def _check_device_array(
@@ -91,7 +116,8 @@ def refuse_not_finite(estimator: Any, X: Array, *, backend: Backend) -> None:
     """Raise where ``X``, as ``check_X`` returned it, has NaN or infinity."""
     name = type(estimator).__name__
     if isinstance(X, np.ndarray):
-        assert_all_finite(X, estimator_name=name, input_name="X")
+        with np.errstate(invalid="ignore"):  # of infinities of both signs, scikit-learn's sum warns
+            assert_all_finite(X, estimator_name=name, input_name="X")
     else:
         _refuse_not_finite_on_device(name, backend.xp, X)
 

@@ -136,10 +136,12 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             return -self._label(session.backend, X, weights, centers)[1]
 
     def _label(
-        self, backend: Backend, X: Array, weights: Floats, centers: Array
-    ) -> tuple[np.ndarray[Any, Any], float]:
-        """Labels and inertia: one computation for ``labels_``, ``predict`` and ``score``."""
-        labels = labels_of(backend, X, centers)
+        self, backend: Backend, X: Array, weights: Floats, centers: Array,
+        labels: Array | None = None,
+    ) -> tuple[np.ndarray[Any, Any], float]:  # fmt: skip
+        """Labels, where they are not known, and the inertia by them."""
+        if labels is None:
+            labels = labels_of(backend, X, centers)
         on_device = sent_weights(backend, weights, X.dtype)
         inertia = float(inertia_of(backend, X, on_device, centers, labels))
         if not np.isfinite(inertia):

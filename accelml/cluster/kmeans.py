@@ -21,7 +21,7 @@ from accelml.cluster.base import (
     sent_weights,
 )
 from accelml.cluster.initialization import given_centers, initial_centers
-from accelml.cluster.lloyd import Run, run
+from accelml.cluster.lloyd import Run, last_labels, run
 from accelml.cluster.rows import Centered, centered, slices
 from accelml.estimator import Session
 from accelml.exceptions import TrainingInterrupted, warn_user
@@ -177,12 +177,14 @@ class KMeans(BaseKMeans):
         tasks = FitTasks(self, X, None, sample_weight, steps=None)
         with self._fitting(X, passes=2 * min(self.max_iter, 30)) as session, tasks:
             backend = session.backend
-            X = self._check_X(session, X, reset=True)
+            X = self._check_X(session, X, reset=True, finite=False)
             self._check_count(X.shape[0])
             weights = row_weights(X, sample_weight)
             init, runs = self._start(X.shape[1])
             tasks.begin(self.max_iter * runs)
             data = centered(backend, X, sent_weights(backend, weights, X.dtype))
+            if not np.isfinite(backend.to_numpy(data.points.origin)).all():
+                self._refuse_not_finite(session, X)
             refuse_overflow(backend, data)
             title = f"k-means on {session.choice} ({session.choice.reason})"
             with progress_bar(title, self.max_iter * runs, shown=bool(self.verbose)) as update:
@@ -243,7 +245,10 @@ class KMeans(BaseKMeans):
                 inspect if tasks.are_followed else None,
             )  # fmt: skip
             centers = away(backend.to_numpy(ended.centers), origin)
-            labels, inertia = self._label(backend, X, weights, backend.asarray(centers))
+            on_device = backend.asarray(centers)
+            labels = last_labels(backend, data.points, ended, on_device)
+            labels, inertia = self._label(backend, X, weights, on_device, labels)
+            ended.kept = ()
             found = Solution(centers, labels, inertia, ended)
             if best is None or is_better(found, best):
                 best = found

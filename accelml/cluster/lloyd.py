@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.distances import between, nearest
-from accelml.cluster.rows import Block, Points, scan_blocks, take_rows
+from accelml.cluster.rows import Block, Points, labels_of, scan_blocks, take_rows
 from accelml.kernel import kernel
 
 
@@ -31,7 +31,8 @@ class State(NamedTuple):
     shift: Array  # () float64, Σ (new center − old center)²
     converged: Array  # () bool
     iteration: Array  # () int32
-    kept: Any = ()  # what a backend's own loop keeps for its next call, which may write to it
+    # What a backend's own loop keeps for its next call, which may write to it; see ``last_labels``.
+    kept: Any = ()
 
 
 @kernel(static=("count",))
@@ -162,6 +163,7 @@ class Run:
     n_iter: int
     converged: bool
     interrupted: bool
+    kept: Any = ()  # of the last state
 
 
 # Multiply-adds between two looks from the host: a second or less of work, so that a progress bar
@@ -219,4 +221,25 @@ def run(
                 break
     except KeyboardInterrupt:
         return Run(state.centers, int(state.iteration), False, True)
-    return Run(state.centers, made, bool(state.converged), False)
+    return Run(state.centers, made, bool(state.converged), False, state.kept)
+
+
+def last_labels(backend: Backend, points: Points, ended: Run, centers: Array) -> Array:
+    """The nearest center of each row, after the iterations; int32 of shape (n,).
+
+    As ``labels_of``, but a backend whose loop has kept what says which rows cannot have another one
+    may search for the others only: it keeps an object with a method ``labels_for(backend, points,
+    before, centers)``, which is called once; ``before`` are the centers less the origin.
+
+    Parameters
+    ----------
+    backend : Backend
+    points : Points
+    ended : Run
+    centers : array of shape (k, d)
+        Those that the iterations ended at, where the data lie, and so rounded anew.
+    """
+    if hasattr(ended.kept, "labels_for"):
+        labels: Array = ended.kept.labels_for(backend, points, ended.centers, centers)
+        return labels
+    return labels_of(backend, points.X, centers)

@@ -148,28 +148,39 @@ def find_active(
     return held
 
 
-def label(X: Floats, origin: Floats, centers: Floats) -> Floats:
-    """The nearest center of each row; centers are given less the origin."""
-    (n, d), k = X.shape, len(centers)
-    labels, slack = np.full(n, -1, np.int32), np.full(n, -1, np.float32)
-    search = prepared(X, origin, centers, np.zeros(k, np.float32))
-    no_bounds, nothing = np.empty((0, k), np.float32), np.empty(0, np.int32)
+def label(
+    X: Floats, search: Search, labels: Floats, slack: Floats, drift: Floats | None, bounds: Floats,
+    reaches: Floats,
+) -> None:  # fmt: skip
+    """Bring labels up to date, as ``assign`` does."""
+    (n, d), k = X.shape, len(search.centers)
+    nothing = np.empty(0, np.int32)
 
     def part(start: int, stop: int) -> None:
         for first in range(start, stop, AT_ONCE):
             last = min(first + AT_ONCE, stop)
-            assign(X, *search, first, last, labels, slack, None, no_bounds, slack, nothing, nothing)
+            assign(
+                X, *search, first, last, labels, slack, drift, bounds, reaches, nothing, nothing
+            )  # fmt: skip
 
     in_parts(part, n, float(n) * (d + BESIDE) * k)
+
+
+def nearest_to(X: Floats, origin: Floats, centers: Floats) -> Floats:
+    """The nearest center of each row; centers are given less the origin."""
+    n, k = len(X), len(centers)
+    labels, slack = np.full(n, -1, np.int32), np.full(n, -1, np.float32)
+    search = prepared(X, origin, centers, np.zeros(k, np.float32))
+    label(X, search, labels, slack, None, np.empty((0, k), np.float32), slack)
     return labels
 
 
 @labels_of.register("numba")
 def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
     origin = column_means(backend, centers)
-    return label(X, origin, centers - origin)
+    return nearest_to(X, origin, centers - origin)
 
 
 @nearest.register("numba")
 def _nearest(backend: Backend, X: Array, norms: Array, centers: Array) -> Array:
-    return label(X, np.zeros_like(centers[0]), centers)
+    return nearest_to(X, np.zeros_like(centers[0]), centers)

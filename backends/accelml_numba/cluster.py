@@ -17,6 +17,9 @@ from accelml_numba.threads import in_parts
 
 Floats = np.ndarray[Any, Any]
 
+# Rows whose mean stands in for that of all.
+SAMPLE = 256
+
 
 @compiled
 def add_columns(X: Floats, start: int, stop: int, total: Floats) -> None:
@@ -61,15 +64,17 @@ def sum_norms(X: Floats, origin: Floats, start: int, stop: int, residue: Floats)
 @centered.register("numba")
 def _centered(backend: Backend, X: Array, weights: Array) -> Centered:
     n, d = X.shape
-    origin = column_means(backend, X)
+    # Near enough to the mean for what is summed from there to lose no digits.
+    near = column_means(backend, np.ascontiguousarray(X[:: max(1, n // SAMPLE)]))
 
     def part(start: int, stop: int) -> Floats:
         sums = np.zeros(d + 1)
-        sums[d] = sum_norms(X, origin, start, stop, sums[:d])
+        sums[d] = sum_norms(X, near, start, stop, sums[:d])
         return sums
 
     sums = np.sum(in_parts(part, n, X.size), axis=0) / n
     variance = (sums[d] - sums[:d] @ sums[:d]) / d
+    origin = (near + sums[:d]).astype(X.dtype)
     return Centered(Points(X, origin, (), weights), variance)
 
 

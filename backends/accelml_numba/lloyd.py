@@ -16,8 +16,8 @@ import numpy as np
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.lloyd import ClusterSums, State, lloyd, moved, repair, update
-from accelml.cluster.rows import Points
-from accelml_numba.assignment import BESIDE, IN_PLACE, assign, prepared
+from accelml.cluster.rows import Points, column_means
+from accelml_numba.assignment import BESIDE, IN_PLACE, assign, label, prepared
 from accelml_numba.barrier import add_one, look, together, wait_for_all
 from accelml_numba.compilation import compiled
 from accelml_numba.elkan import are_worth_bounds
@@ -56,6 +56,17 @@ class Kept:
     totals: Floats  # (parts, k, d) float64
     counts: Floats  # (parts, k) float64, weights
     control: Integers  # (4,) int64
+
+    def labels_for(
+        self, backend: Backend, points: Points, before: Floats, centers: Floats
+    ) -> Floats:
+        """The labels after the last move, and one by what rounding has moved the centers."""
+        rounding = moves_of(before + points.origin.astype(np.float64), centers)
+        drift = None if self.drift is None else self.drift + rounding
+        origin = column_means(backend, centers)
+        search = prepared(points.X, origin, centers - origin, self.loss + losses(rounding))
+        label(points.X, search, self.labels, self.slack, drift, self.bounds, self.reaches)
+        return self.labels
 
 
 def count_parts(n: int, d: int, k: int) -> int:

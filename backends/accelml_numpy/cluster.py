@@ -34,6 +34,8 @@ PAIRS = 1024
 ACROSS = 32
 # Elements of a block's temporaries, so that they stay in the cache.
 CACHED = 2**18
+# Rows whose mean stands in for that of all.
+SAMPLE = 256
 
 
 @directly.register("numpy")
@@ -102,46 +104,56 @@ def _sum_by_cluster(
     return ClusterSums(total, np.bincount(labels, weights=weights, minlength=count))
 
 
-def sum_blocks(function: Callable[[slice], Any], shape: tuple[int, ...]) -> Any:
-    """The sum of ``function(rows)`` over blocks that stay in the cache, on several threads."""
-    size = max(1, CACHED // shape[1])
+def sum_blocks(function: Callable[[slice, Floats], Any], X: Floats) -> Any:
+    """The sum of ``function(rows, room)`` over blocks that stay in the cache, on several threads.
+
+    ``room`` has the shape and dtype of the block's rows, and is there to be written to: fresh
+    memory for each block would take longer to come by than to fill.
+    """
+    d = X.shape[1]
+    size = max(1, CACHED // d)
 
     def part(start: int, stop: int) -> Any:
+        room = np.empty((min(size, stop - start), d), X.dtype)
         blocks = (slice(at, min(at + size, stop)) for at in range(start, stop, size))
-        return functools.reduce(operator.add, map(function, blocks))
+        found = (function(rows, room[: rows.stop - rows.start]) for rows in blocks)
+        return functools.reduce(operator.add, found)
 
-    return functools.reduce(operator.add, in_parts(part, shape, size))
+    return functools.reduce(operator.add, in_parts(part, X.shape, size))
 
 
 @inertia_of.register("numpy")
 def _inertia_of(backend: Backend, X: Array, weights: Array, centers: Array, labels: Array) -> Array:
-    def inertia(rows: slice) -> Any:
-        gap = X[rows] - centers[labels[rows]]
+    def inertia(rows: slice, room: Floats) -> Any:
+        np.take(centers, labels[rows], axis=0, out=room, mode="clip")
+        gap = np.subtract(X[rows], room, out=room)
         return weights[rows] @ np.einsum("ij,ij->i", gap, gap).astype(np.float64)
 
-    return np.float64(sum_blocks(inertia, X.shape))
+    return np.float64(sum_blocks(inertia, X))
 
 
 @column_means.register("numpy")
 def _column_means(backend: Backend, X: Array) -> Array:
-    def sums(rows: slice) -> Any:
+    def sums(rows: slice, _: Floats) -> Any:
         return (np.ones(rows.stop - rows.start, X.dtype) @ X[rows]).astype(np.float64)
 
-    return (sum_blocks(sums, X.shape) / len(X)).astype(X.dtype)
+    return (sum_blocks(sums, X) / len(X)).astype(X.dtype)
 
 
 @centered.register("numpy")
 def _centered(backend: Backend, X: Array, weights: Array) -> Centered:
     n, d = X.shape
-    origin = column_means(backend, X)
+    # Near enough to the mean for what is summed from there to lose no digits.
+    near = column_means(backend, X[:: max(1, n // SAMPLE)])
 
-    def sums(rows: slice) -> Any:
-        around = X[rows] - origin
+    def sums(rows: slice, room: Floats) -> Any:
+        around = np.subtract(X[rows], near, out=room)
         square = np.einsum("ij,ij->i", around, around).sum(dtype=np.float64)
         residue = np.ones(len(around), X.dtype) @ around
         return np.append(residue.astype(np.float64), square)
 
-    means = sum_blocks(sums, X.shape) / n
+    means = sum_blocks(sums, X) / n
     residue, square = means[:-1], means[-1]
     variance = np.float64((square - residue @ residue) / d)
+    origin = (near + residue).astype(X.dtype)
     return Centered(Points(X, origin, (), weights), variance)

@@ -63,6 +63,19 @@ class Kept:
     iterations: int = 0
     norms: Floats | None = None  # (n,) |x − origin|² of long rows, from the first iteration on
 
+    def labels_for(
+        self, backend: Backend, points: Points, before: Floats, centers: Floats
+    ) -> Floats:
+        """The labels after the last move, and one by what rounding has moved the centers."""
+        rounding = moves_of(before + points.origin.astype(np.float64), centers)
+        slack = self.slack - (self.loss + losses(rounding))[self.labels]
+        some = np.flatnonzero(slack * SHRINK <= 0).astype(np.int32)
+        if len(some) > MOST * len(slack):
+            labels: Floats = labels_of(backend, points.X, centers)
+            return labels
+        fill_labels(backend, points.X, centers, self.labels, some)
+        return self.labels
+
 
 class Changes(NamedTuple):
     """Rows that have a new label."""
@@ -348,20 +361,33 @@ def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Ar
 
 @labels_of.register("numpy")
 def _labels_of(backend: Backend, X: Array, centers: Array) -> Array:
+    labels = np.empty(len(X), np.int32)
+    fill_labels(backend, X, centers, labels, None)
+    return labels
+
+
+def fill_labels(
+    backend: Backend, X: Floats, centers: Floats, labels: Floats, some: Floats | None
+) -> None:
+    """The nearest center of all rows, or of some, whose labels are filled in."""
     origin = column_means(backend, centers)
     centers = centers - origin
-    (n, d), k = X.shape, len(centers)
+    n, d, k = len(X if some is None else some), X.shape[1], len(centers)
     # Nothing is known of the next iteration, so that how much nearer a center is does not matter.
-    most = -(-n // min(PARTS, -(-n * (d + k) // PART)))
+    most = max(1, -(-n // min(PARTS, max(1, -(-n * (d + k) // PART)))))
     size = max(1, min(most, cached(X) // (d + 2 * k)))
-    labels = np.empty(n, np.int32)
 
     def label_part(part: slice) -> None:
         room = np.empty((size, d), X.dtype)
         for chunk in slices(part.stop - part.start, size):
-            rows = slice(part.start + chunk.start, part.start + chunk.stop)
-            near = np.subtract(X[rows], origin, out=room[: chunk.stop - chunk.start])
+            rows: Any = slice(part.start + chunk.start, part.start + chunk.stop)
+            near = room[: chunk.stop - chunk.start]
+            if some is None:
+                np.subtract(X[rows], origin, out=near)
+            else:
+                rows = some[rows]
+                np.take(X, rows, axis=0, out=near, mode="clip")
+                near -= origin
             labels[rows] = nearest(backend, near, np.einsum("ij,ij->i", near, near), centers)
 
     side_by_side(label_part, slices(n, most))
-    return labels

@@ -1,0 +1,62 @@
+"""NaN and infinity in a large X, which is added up by several threads before it is searched."""
+
+import numpy as np
+import pytest
+
+from accelml import get_backend
+from accelml.cluster import KMeans
+from accelml.validation import check_X, has_finite_sum
+
+
+@pytest.fixture(autouse=True)
+def everything_is_large(monkeypatch):
+    monkeypatch.setattr("accelml.validation.LARGE", 1)
+
+
+def checked(X):
+    return check_X(KMeans(), X, backend=get_backend("numpy"), owned=None, reset=True)
+
+
+@pytest.mark.parametrize(
+    "layout", [np.asarray, np.asfortranarray, lambda x: np.repeat(x, 2, 0)[::2]]
+)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [(0, 0), (3, 1), (6, 2)])
+def test_what_is_not_finite_is_refused(place, bad, layout):
+    X = np.ones((7, 3), np.float32)
+    assert checked(layout(X)) is not None
+    X[place] = bad
+    message = "Input X contains NaN" if np.isnan(bad) else "Input X contains infinity"
+    with pytest.raises(ValueError, match=message):
+        checked(layout(X))
+
+
+def test_both_infinities_are_refused():
+    X = np.array([[np.inf], [-np.inf], [1.0]])
+    with pytest.raises(ValueError, match="infinity"):
+        checked(X)
+
+
+def test_numbers_whose_sum_overflows_are_not_refused():
+    X = np.full((9, 2), 3e38, np.float32)
+    assert not has_finite_sum(X)
+    np.testing.assert_array_equal(checked(X), X)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 1), (1000, 3)])
+def test_fewer_rows_than_threads(shape):
+    assert has_finite_sum(np.ones(shape))
+    assert not has_finite_sum(np.full(shape, np.nan))
+
+
+@pytest.mark.backends("numpy", "numba", "jax")
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("row", [0, 700])
+def test_k_means_looks_at_its_origin(backend, bad, row):
+    """Which is not finite then, wherever among the rows the number is."""
+    X = np.random.default_rng(0).standard_normal((1000, 3))
+    X[row, 1] = bad
+    model = KMeans(3, backend=backend.name)
+    with pytest.raises(ValueError, match="Input X contains"):
+        model.fit(X)
+    assert not hasattr(model, "cluster_centers_")
