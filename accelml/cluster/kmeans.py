@@ -247,8 +247,8 @@ class KMeans(BaseKMeans):
             centers = away(backend.to_numpy(ended.centers), origin)
             on_device = backend.asarray(centers)
             labels = last_labels(backend, data.points, ended, on_device)
-            labels, inertia = self._label(backend, X, weights, on_device, labels)
             ended.kept = ()
+            labels, inertia = self._label(backend, X, weights, on_device, labels)
             found = Solution(centers, labels, inertia, ended)
             if best is None or is_better(found, best):
                 best = found

@@ -31,7 +31,7 @@ Integers = np.ndarray[Any, Any]
 
 # Multiply-adds that are worth a part, the most parts, and rows a cluster that each has: else its
 # sums would be large beside them. Where clusters are many, a few parts have fewer.
-PART, PARTS, ROWS = 2e5, 32, 32
+PART, PARTS, ROWS = 2e5, 32, 48
 FEW_PARTS, FEW_ROWS = 4, 8
 # Bytes of rows that are assigned before they are added up, and the fewest rows.
 CACHED, LEAST = 2**22, 128

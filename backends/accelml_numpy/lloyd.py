@@ -68,11 +68,14 @@ class Kept:
     ) -> Floats:
         """The labels after the last move, and one by what rounding has moved the centers."""
         rounding = moves_of(before + points.origin.astype(np.float64), centers)
-        slack = self.slack - (self.loss + losses(rounding))[self.labels]
-        some = np.flatnonzero(slack * SHRINK <= 0).astype(np.int32)
-        if len(some) > MOST * len(slack):
-            labels: Floats = labels_of(backend, points.X, centers)
-            return labels
+        loss, count = self.loss + losses(rounding), 0
+        numbers = self.slack.view(np.int32)  # the slack, once read, makes room for them
+        for part in slices(len(self.slack), 2**16):
+            left = (self.slack[part] - loss[self.labels[part]]) * SHRINK
+            found = np.flatnonzero(left <= 0)
+            numbers[count : count + len(found)] = found + part.start
+            count += len(found)
+        some = None if count > MOST * len(numbers) else numbers[:count]
         fill_labels(backend, points.X, centers, self.labels, some)
         return self.labels
 
