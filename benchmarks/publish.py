@@ -206,9 +206,8 @@ know of each line:
   on its side, and looked through for the lowest and the second lowest, one array operation after
   another; with 16 features, copying the rows that are in question comes on top.
 - **K-means with many centers**: on Numba, images are searched for among all centers by tiles that
-  stay in registers, short of a matrix library's speed; many are read in each iteration although
-  they keep their center. The labels at the end are searched for anew, without the bounds that the
-  loop had.
+  stay in registers, short of a matrix library's speed, and many are read in each iteration
+  although they keep their center.
 - **K-means on JAX** looks at rows whether they are in question or not.
 - **Logistic regression** needs a third of the iterations of the others, because L-BFGS starts from
   the covariance of the features; a fifth of the time on Numba goes into that covariance.

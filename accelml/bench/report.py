@@ -164,7 +164,8 @@ def significant(value: float | None, digits: int = 3) -> str:
         return "–"
     if value == 0:
         return "0"
-    places = digits - 1 - math.floor(math.log10(abs(value)))
+    exponent = int(f"{value:.{digits - 1}e}".split("e")[1])  # once it is rounded
+    places = digits - 1 - exponent
     return f"{value:,.{max(0, places)}f}"
 
 
