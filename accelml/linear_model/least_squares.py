@@ -55,7 +55,7 @@ def least_squares(
     ----------
     backend : Backend
     X : array of shape (n, d)
-    targets : float64 array of shape (n, t)
+    targets : float32 or float64 array of shape (n, t)
     weights : float64 array of shape (n,)
     alpha : ndarray of shape (t,)
     cutoff : float

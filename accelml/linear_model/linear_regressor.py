@@ -31,6 +31,8 @@ from accelml.progress import progress_bar
 from accelml.validation import check_targets, check_weights, to_host
 
 DEFAULT_MAX_ITER = 10_000
+# Targets that are only summed stay in either.
+REAL = (np.float64, np.float32)
 
 
 class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
@@ -101,13 +103,16 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
             is_iterative = self.solver in ITERATIVE
             # Where the rows are only summed, NaN is looked for in the sums.
             X = self._check_X(session, X, reset=True, finite=is_iterative)
-            y = check_targets(X.shape[0], y, np.float64)
+            y = check_targets(X.shape[0], y, np.float64 if is_iterative else REAL)
             if not y.size:
                 raise ValueError(f"y has no column (shape={y.shape}); pass one target at least.")
-            weights = check_weights(sample_weight, None, y, np.float64)
+            if sample_weight is None and not is_iterative:
+                weights = np.broadcast_to(np.ones(1), len(y))  # one place in memory for all of them
+            else:
+                weights = check_weights(sample_weight, None, y, np.float64)
             data = (
                 X,
-                backend.asarray(np.reshape(y, (len(y), -1)), xp.float64),
+                backend.asarray(np.reshape(y, (len(y), -1))),
                 backend.asarray(weights, xp.float64),
             )
             alpha = self._alpha(data[1].shape[1])

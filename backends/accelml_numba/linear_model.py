@@ -12,15 +12,15 @@ from accelml.linear_model.least_squares_sums import (
     Moments,
     from_products,
     moments,
-    near_means,
     upper,
 )
 from accelml_numba.compilation import compiled
 from accelml_numba.layout import aligned_zeros
 from accelml_numba.threads import in_parts
-from accelml_numba.tiles import LINE, ROWS, TILE, add_tile
+from accelml_numba.tiles import LINE, ROWS, TILE, add_corner, add_tile
 from accelml_numba.vectors import fill_differences
-from accelml_numpy.linear_model import sum_moments, upper_alone
+from accelml_numpy.linear_model import place_near, sum_moments, upper_alone
+from accelml_numpy.rows import all_ones
 
 Floats = np.ndarray[Any, Any]
 
@@ -69,11 +69,19 @@ def add_lower(
     """
     panels = -(-columns // width)
     row = panels * width
-    lines, line = 0, LINE // X.itemsize
+    lines, line, corner = 0, LINE // X.itemsize, width // TILE.vectors
     for p in range(panels):
         mine = min(width, columns - p * width)
         for q in range(p + 1):
-            for i in range(0, mine, ROWS):
+            first = 0
+            if q == p and mine >= corner:
+                # Right of the diagonal is the same as below it.
+                add_corner(
+                    flat, p * BLOCK * width, width, rows, products, p * width * (row + 1), row,
+                    X, after + min(lines * line, rows * columns),
+                )  # fmt: skip
+                first, lines = corner, lines + rows
+            for i in range(first, mine, ROWS):
                 add_tile(
                     min(ROWS, mine - i), flat, p * BLOCK * width + i, 1, width,
                     flat, q * BLOCK * width, rows, products, (p * width + i) * row + q * width, row,
@@ -113,8 +121,9 @@ def _moments(
     if columns > WIDEST or not X.flags.c_contiguous:
         return sum_moments(backend, X, targets, weights, fit_intercept, rough)
     dtype = X.dtype if rough else np.dtype(np.float64)
-    near = near_means(backend, X, targets, weights, fit_intercept).astype(dtype)
-    is_weighted = bool((weights != 1).any())
+    is_weighted = not all_ones(weights)
+    near = place_near(backend, X, targets, weights, is_weighted, fit_intercept).astype(dtype)
+    weights = np.ascontiguousarray(weights) if is_weighted else np.ones(1)
     width = TILE.width(dtype)
     count = -(-columns // width)
 

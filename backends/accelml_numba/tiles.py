@@ -83,7 +83,7 @@ def add_tile_of(tile: Tile) -> Any:
             )
             scalar = context.get_data_type(kinds[0].dtype)
             lanes = tile.size * 8 // kinds[0].dtype.bitwidth
-            code = _Tiles(builder, ir.VectorType(scalar, lanes), tile.vectors, tile.size // lanes)
+            code = _Tiles(builder, tile, ir.VectorType(scalar, lanes))
             done = builder.append_basic_block("done")
             choice = builder.switch(rows, done)
             for count in range(1, tile.rows + 1):
@@ -100,11 +100,45 @@ def add_tile_of(tile: Tile) -> Any:
     return add_tile
 
 
-class _Tiles:
-    """Writes the instructions of tiles of any number of rows."""
+def add_corner_of(tile: Tile) -> Any:
+    """What adds the product of a panel with itself to the first vector of its first rows.
 
-    def __init__(self, builder: Any, vector: Any, vectors: int, align: int) -> None:
-        self.builder, self.vector, self.vectors, self.align = builder, vector, vectors, align
+    These are as many as a vector has numbers. It asks for lines as ``add_tile`` does.
+    """
+
+    @intrinsic
+    def add_corner(
+        typing: Any, A: Any, a: Any, a_column: Any, length: Any, C: Any, c: Any, c_row: Any,
+        D: Any, d: Any,
+    ) -> Any:  # fmt: skip
+        size = types.intp
+        signature = types.void(A, size, size, size, C, size, size, D, size)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            A, a, a_column, length, C, c, c_row, D, d = arguments
+            kinds = [signature.args[i] for i in (0, 4, 7)]
+            panel, result, ahead = (
+                builder.gep(context.make_array(kind)(context, builder, array).data, [start])
+                for kind, array, start in zip(kinds, (A, C, D), (a, c, d), strict=True)
+            )
+            scalar = context.get_data_type(kinds[0].dtype)
+            lanes = tile.size * 8 // kinds[0].dtype.bitwidth
+            code = _Tiles(builder, tile, ir.VectorType(scalar, lanes), vectors=1)
+            code.add(lanes, panel, INDEX(1), a_column, panel, length, result, c_row, ahead)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return add_corner
+
+
+class _Tiles:
+    """Writes the instructions of tiles of any number of rows, and of all vectors or the first."""
+
+    def __init__(self, builder: Any, tile: Tile, vector: Any, vectors: int | None = None) -> None:
+        self.builder, self.vector = builder, vector
+        self.vectors = tile.vectors if vectors is None else vectors
+        self.width, self.align = tile.vectors * vector.count, tile.size // vector.count
 
     def addresses(self, start: Any) -> list[Any]:
         """Of the vectors of a row that begins there."""
@@ -125,7 +159,7 @@ class _Tiles:
     ) -> None:  # fmt: skip
         """A loop over the terms, which holds the sums of ``rows`` rows in registers."""
         builder = self.builder
-        width = INDEX(self.vectors * self.vector.count)
+        width = INDEX(self.width)
         places = [builder.gep(result, [builder.mul(INDEX(r), result_row)]) for r in range(rows)]
         start = [vector for place in places for vector in self.load(place)]
 
@@ -192,7 +226,7 @@ def loop(
     return values
 
 
-add_tile = add_tile_of(TILE)
+add_tile, add_corner = add_tile_of(TILE), add_corner_of(TILE)
 ROWS = TILE.rows
 # Cache lines of a panel's row: so many tiles, a line with each term, ask for the whole next panel.
 LINES = -(-TILE.vectors * TILE.size // LINE)

@@ -329,6 +329,17 @@ def test_every_backend_agrees_in_float32(backend):
     np.testing.assert_allclose(model.predict(X), expected.predict(X), rtol=1e-5)
 
 
+def test_targets_of_float32_are_summed_as_they_are(backend):
+    """They are the same numbers in float64; a sum in float32 would show in the sixth digit."""
+    X, y = data("diabetes")
+    y = (y + 1e4).astype("f4")
+    for X_given, tolerance in ((X, 1e-10), (X.astype("f4"), 1e-4)):
+        expected = LinearRegression(backend=backend).fit(X_given, y.astype("f8"))
+        model = LinearRegression(backend=backend).fit(X_given, y)
+        np.testing.assert_allclose(model.coef_, expected.coef_, rtol=tolerance)
+        np.testing.assert_allclose(model.intercept_, expected.intercept_, rtol=tolerance / 10)
+
+
 def test_every_backend_descends_alike(backend):
     X, y = happiness("like it")
     expected = LinearRegression(solver="gd", backend="numpy").fit(X, y)

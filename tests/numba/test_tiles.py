@@ -79,6 +79,33 @@ def test_tiles_for_other_processors(processor, dtype):
         close(found, A, B, C)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("processor", FEATURES)
+def test_corner_of_a_panel_times_itself(processor, dtype):
+    """The first vector of as many rows as it has numbers; what is beside it and below stays."""
+    import numba
+
+    from accelml_numba.tiles import add_corner_of, tile_for
+
+    tile = tile_for(FEATURES[processor])
+    add_corner = add_corner_of(tile)
+
+    @numba.njit
+    def add(panel, C):
+        add_corner(panel, 0, panel.shape[1], panel.shape[0], C, 0, C.shape[1], panel, 0)
+
+    width = tile.width(dtype)
+    lanes = width // tile.vectors
+    panel = np.random.default_rng(0).normal(size=(9, width)).astype(dtype)
+    found = np.full((width, width), 7, dtype)
+    add(panel, found)
+    product = panel[:, :lanes].T @ panel[:, :lanes]
+    tolerance = 1e-5 if dtype == "f4" else 1e-13
+    np.testing.assert_allclose(found[:lanes, :lanes] - 7, product, rtol=tolerance, atol=tolerance)
+    assert (found[lanes:] == 7).all()
+    assert (found[:, lanes:] == 7).all()
+
+
 def test_registers_are_left_for_what_is_multiplied():
     """A tile and a row of the panel, beside one number, where 16 or 32 registers are."""
     from accelml_numba.tiles import tile_for
