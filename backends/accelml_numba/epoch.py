@@ -33,9 +33,8 @@ from accelml_numba.layout import (
     shape_of,
     transpose,
 )  # fmt: skip
-from accelml_numba.products import prefetch_rows
 from accelml_numba.steps import adam, momentum_step
-from accelml_numba.tiles import LINE, ROWS, TILE, add_product, add_tile
+from accelml_numba.tiles import ROWS, TILE, add_product, add_tile_and_ask
 
 Floats = np.ndarray[Any, Any]
 
@@ -242,33 +241,42 @@ def learn_rows(
 
 
 @compiled
-def ask_for_rows(X: Floats, rows: Floats, part: int, parts: int) -> None:
-    """Ask for a part of some rows, which are then there when they are wanted."""
-    for r in range(len(rows) * part // parts, len(rows) * (part + 1) // parts):
-        prefetch_rows(X, rows[r], rows[r] + 1)
+def row_to_ask_for(X: Floats, rows: Floats, turn: int, turns: int) -> tuple[int, int]:
+    """Where a row begins that is asked for in one of so many turns, and how many bytes it has."""
+    r = len(rows) * turn // turns
+    if r == len(rows) * (turn - 1) // turns and turn > 0:
+        return 0, 0  # none is left for this turn
+    return rows[r] * X.shape[1], X.shape[1] * X.itemsize
 
 
 @compiled
 def sum_gradient(
     size: int, width: int, count: int, grouped: Floats, a: int, panels: Floats, delta: int,
-    gradient: Floats, moving: tuple[Floats, ...], after: int,
-) -> None:  # fmt: skip
+    gradient: Floats, moving: tuple[Floats, ...], after: int, X: Floats, rows: Floats, turn: int,
+    turns: int,
+) -> int:  # fmt: skip
     """The gradient by a panel's weights of ``count`` inputs, which lie in a group from ``a`` on.
 
-    What moves after this is asked for meanwhile, from entry ``after`` of each array: the step would
-    else wait for memory as long as the product takes.
+    What moves after this is asked for meanwhile, from entry ``after`` of each array, to be written:
+    the step would else wait for memory, and for weights that the other cores have read, as long as
+    the product takes. So are some of the rows of X that come up in the next batch; this returns the
+    turn at which the next panel goes on with them.
     """
     gradient[:] = 0
-    line, turn = LINE // gradient.itemsize, 0
+    flat, tile = X.reshape(-1), 0
     for r in range(0, size, TERMS):
         terms = min(TERMS, size - r)
         for i in range(0, count, ROWS):
-            add_tile(
+            row, length = row_to_ask_for(X, rows, turn, turns)
+            add_tile_and_ask(
                 min(ROWS, count - i), grouped, a + r * GROUP + i, 1, GROUP,
                 panels, delta + r * width, terms, gradient, i * width, width,
-                moving[turn % 3], after + min(turn // 3 * terms * line, gradient.size),
+                moving[tile % 3], after, gradient.size * gradient.itemsize // terms,
+                flat, row, length // terms,
             )  # fmt: skip
+            tile += 1
             turn += 1
+    return turn
 
 
 @compiled
@@ -307,21 +315,21 @@ def move_inputs(
         groups, columns = -(-inputs // GROUP), row // width
         first = min(inputs, groups * part // parties * GROUP)
         last = min(inputs, groups * (part + 1) // parties * GROUP)
-        chunk, chunks = 0, max(1, -(-(last - first) // GROUP) * columns)
+        # A row with each tile, or none.
+        asked = upcoming if layer == 0 else upcoming[:0]
+        turn, turns = 0, -(-(last - first) // ROWS) * columns * -(-size // TERMS)
         for i in range(first, last, GROUP):
             count = min(GROUP, last - i)
             for panel in range(columns):
-                if layer == 0:
-                    ask_for_rows(X, upcoming, chunk, chunks)
-                chunk += 1
                 begin = start + (panel * inputs + i) * width
                 after = begin + inputs * width
                 if panel == columns - 1:
                     after = start + (i + GROUP) * width
                 gradient = scratch[: count * width]
-                sum_gradient(
+                turn = sum_gradient(
                     size, width, count, grouped, size * (shape.grouped[layer] + i),
                     panels, delta + panel * size * width, gradient, (x, m, v), after,
+                    X, asked, turn, turns,
                 )  # fmt: skip
                 square += move(x, m, v, begin, begin + count * width, gradient, decay, rate, rule)
         if layer > 0:

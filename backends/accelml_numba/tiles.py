@@ -76,28 +76,58 @@ def add_tile_of(tile: Tile) -> Any:
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             rows, A, a, a_row, a_column, B, b, length, C, c, c_row, D, d = arguments
-            kinds = [signature.args[i] for i in (1, 5, 8, 11)]
-            left, right, result, ahead = (
-                builder.gep(context.make_array(kind)(context, builder, array).data, [start])
-                for kind, array, start in zip(kinds, (A, B, C, D), (a, b, c, d), strict=True)
+            left, right, result, ahead = _places(
+                context, builder, signature,
+                zip((1, 5, 8, 11), (A, B, C, D), (a, b, c, d), strict=True),
+            )  # fmt: skip
+            code = _Tiles(
+                context, builder, tile, signature.args[1], _asking(builder, ahead, INDEX(LINE))
             )
-            scalar = context.get_data_type(kinds[0].dtype)
-            lanes = tile.size * 8 // kinds[0].dtype.bitwidth
-            code = _Tiles(builder, tile, ir.VectorType(scalar, lanes))
-            done = builder.append_basic_block("done")
-            choice = builder.switch(rows, done)
-            for count in range(1, tile.rows + 1):
-                block = builder.append_basic_block(f"rows_{count}")
-                choice.add_case(INDEX(count), block)
-                builder.position_at_end(block)
-                code.add(count, left, a_row, a_column, right, length, result, c_row, ahead)
-                builder.branch(done)
-            builder.position_at_end(done)
+            code.add_rows(rows, left, a_row, a_column, right, length, result, c_row)
             return context.get_dummy_value()
 
         return signature, generate
 
     return add_tile
+
+
+def add_tile_and_ask_of(tile: Tile) -> Any:
+    """The same, which asks for what will be written of D, and so leaves other cores' caches.
+
+    With each term it asks for the line ``d_step`` bytes further on, and for one of E, ``e_step``
+    bytes further on: lines that come from afar are better not asked for all at once.
+    """
+
+    @intrinsic
+    def add_tile_and_ask(
+        typing: Any, rows: Any, A: Any, a: Any, a_row: Any, a_column: Any, B: Any, b: Any,
+        length: Any, C: Any, c: Any, c_row: Any, D: Any, d: Any, d_step: Any,
+        E: Any, e: Any, e_step: Any,
+    ) -> Any:  # fmt: skip
+        size = types.intp
+        signature = types.void(
+            size, A, size, size, size, B, size, size, C, size, size, D, size, size, E, size, size
+        )
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            rows, A, a, a_row, a_column, B, b, length, C, c, c_row, *asked = arguments
+            D, d, d_step, E, e, e_step = asked
+            left, right, result, ahead, beside = _places(
+                context, builder, signature,
+                zip((1, 5, 8, 11, 14), (A, B, C, D, E), (a, b, c, d, e), strict=True),
+            )  # fmt: skip
+
+            def ask(k: Any) -> None:
+                _asking(builder, ahead, d_step, to_write=True)(k)
+                _asking(builder, beside, e_step)(k)
+
+            code = _Tiles(context, builder, tile, signature.args[1], ask)
+            code.add_rows(rows, left, a_row, a_column, right, length, result, c_row)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return add_tile_and_ask
 
 
 def add_corner_of(tile: Tile) -> Any:
@@ -116,15 +146,14 @@ def add_corner_of(tile: Tile) -> Any:
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             A, a, a_column, length, C, c, c_row, D, d = arguments
-            kinds = [signature.args[i] for i in (0, 4, 7)]
-            panel, result, ahead = (
-                builder.gep(context.make_array(kind)(context, builder, array).data, [start])
-                for kind, array, start in zip(kinds, (A, C, D), (a, c, d), strict=True)
+            panel, result, ahead = _places(
+                context, builder, signature, zip((0, 4, 7), (A, C, D), (a, c, d), strict=True)
             )
-            scalar = context.get_data_type(kinds[0].dtype)
-            lanes = tile.size * 8 // kinds[0].dtype.bitwidth
-            code = _Tiles(builder, tile, ir.VectorType(scalar, lanes), vectors=1)
-            code.add(lanes, panel, INDEX(1), a_column, panel, length, result, c_row, ahead)
+            code = _Tiles(
+                context, builder, tile, signature.args[0], _asking(builder, ahead, INDEX(LINE)), 1
+            )
+            lanes = code.vector.count
+            code.add(lanes, panel, INDEX(1), a_column, panel, length, result, c_row)
             return context.get_dummy_value()
 
         return signature, generate
@@ -132,13 +161,40 @@ def add_corner_of(tile: Tile) -> Any:
     return add_corner
 
 
+def _places(context: Any, builder: Any, signature: Any, arrays: Any) -> list[Any]:
+    """The addresses of entries of arrays, of which come: the argument's number, array, entry."""
+    return [
+        builder.gep(context.make_array(signature.args[i])(context, builder, array).data, [entry])
+        for i, array, entry in arrays
+    ]
+
+
+def _asking(
+    builder: Any, start: Any, step: Any, *, to_write: bool = False
+) -> Callable[[Any], None]:
+    """What asks for the cache line so many steps after ``start``."""
+
+    def ask(k: Any) -> None:
+        first = builder.bitcast(start, BYTE.as_pointer())
+        line = builder.gep(first, [builder.mul(k, step)])
+        ask_for_line(builder, line, to_write=to_write)
+
+    return ask
+
+
 class _Tiles:
     """Writes the instructions of tiles of any number of rows, and of all vectors or the first."""
 
-    def __init__(self, builder: Any, tile: Tile, vector: Any, vectors: int | None = None) -> None:
-        self.builder, self.vector = builder, vector
+    def __init__(
+        self, context: Any, builder: Any, tile: Tile, kind: Any, ask: Callable[[Any], None],
+        vectors: int | None = None,
+    ) -> None:  # fmt: skip
+        scalar = context.get_data_type(kind.dtype)
+        lanes = tile.size * 8 // kind.dtype.bitwidth
+        self.builder, self.vector, self.ask = builder, ir.VectorType(scalar, lanes), ask
+        self.most = tile.rows
         self.vectors = tile.vectors if vectors is None else vectors
-        self.width, self.align = tile.vectors * vector.count, tile.size // vector.count
+        self.width, self.align = tile.vectors * lanes, tile.size // lanes
 
     def addresses(self, start: Any) -> list[Any]:
         """Of the vectors of a row that begins there."""
@@ -153,9 +209,22 @@ class _Tiles:
         for vector, place in zip(vectors, self.addresses(start), strict=True):
             self.builder.store(vector, place, align=self.align)
 
+    def add_rows(self, rows: Any, *arguments: Any) -> None:
+        """As many rows as are known only when it runs, at most those of a tile."""
+        builder = self.builder
+        done = builder.append_basic_block("done")
+        choice = builder.switch(rows, done)
+        for count in range(1, self.most + 1):
+            block = builder.append_basic_block(f"rows_{count}")
+            choice.add_case(INDEX(count), block)
+            builder.position_at_end(block)
+            self.add(count, *arguments)
+            builder.branch(done)
+        builder.position_at_end(done)
+
     def add(
         self, rows: int, left: Any, left_row: Any, left_column: Any, right: Any, length: Any,
-        result: Any, result_row: Any, ahead: Any,
+        result: Any, result_row: Any,
     ) -> None:  # fmt: skip
         """A loop over the terms, which holds the sums of ``rows`` rows in registers."""
         builder = self.builder
@@ -163,10 +232,8 @@ class _Tiles:
         places = [builder.gep(result, [builder.mul(INDEX(r), result_row)]) for r in range(rows)]
         start = [vector for place in places for vector in self.load(place)]
 
-        lines = builder.bitcast(ahead, BYTE.as_pointer())
-
         def add_term(k: Any, sums: list[Any]) -> list[Any]:
-            ask_for_line(builder, builder.gep(lines, [builder.mul(k, INDEX(LINE))]))
+            self.ask(k)
             others = self.load(builder.gep(right, [builder.mul(k, width)]))
             column = builder.gep(left, [builder.mul(k, left_column)])
             entries = [builder.gep(column, [builder.mul(INDEX(r), left_row)]) for r in range(rows)]
@@ -184,15 +251,15 @@ class _Tiles:
             self.store(sums[r * self.vectors : (r + 1) * self.vectors], place)
 
 
-def ask_for_line(builder: Any, place: Any, locality: int = 2) -> None:
+def ask_for_line(builder: Any, place: Any, locality: int = 2, *, to_write: bool = False) -> None:
     """Ask for a cache line; past the end of an array, nothing happens.
 
     It is to stay in the first level of the cache where ``locality`` is 3, in the second where 2.
     """
     kind = ir.FunctionType(ir.VoidType(), [place.type, NUMBER, NUMBER, NUMBER])
     ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    read, data = NUMBER(0), NUMBER(1)
-    builder.call(ask, [place, read, NUMBER(locality), data])
+    data = NUMBER(1)
+    builder.call(ask, [place, NUMBER(int(to_write)), NUMBER(locality), data])
 
 
 def spread(builder: Any, value: Any, vector: Any) -> Any:
@@ -227,6 +294,7 @@ def loop(
 
 
 add_tile, add_corner = add_tile_of(TILE), add_corner_of(TILE)
+add_tile_and_ask = add_tile_and_ask_of(TILE)
 ROWS = TILE.rows
 # Cache lines of a panel's row: so many tiles, a line with each term, ask for the whole next panel.
 LINES = -(-TILE.vectors * TILE.size // LINE)

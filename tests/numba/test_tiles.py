@@ -60,23 +60,32 @@ def test_tiles_for_other_processors(processor, dtype):
     """They are cut up for the vectors there are here, and so slow, but right."""
     import numba
 
-    from accelml_numba.tiles import add_tile_of, tile_for
+    from accelml_numba.tiles import add_tile_and_ask_of, add_tile_of, tile_for
 
     tile = tile_for(FEATURES[processor])
-    add_tile = add_tile_of(tile)
+    add_tile, add_tile_and_ask = add_tile_of(tile), add_tile_and_ask_of(tile)
 
     @numba.njit
     def add(rows, A, B, C):
         row, length = A.shape[1], A.shape[1]
         add_tile(rows, A, 0, row, 1, B, 0, length, C, 0, C.shape[1], B, 0)
 
+    @numba.njit
+    def add_and_ask(rows, A, B, C):
+        row, length = A.shape[1], A.shape[1]
+        add_tile_and_ask(
+            rows, A, 0, row, 1, B, 0, length, C, 0, C.shape[1], C, 0, 48, A.reshape(-1), 0, 24
+        )
+
     width = tile.width(dtype)
     for rows in range(1, tile.rows + 1):
         A, B, C = matrices(rows, 9, dtype)
         A, B, C = A, np.tile(B, 2)[:, :width].copy(), np.tile(C, 2)[:, :width].copy()
-        found = C.copy()
+        found, again = C.copy(), C.copy()
         add(rows, A, B, found)
+        add_and_ask(rows, A, B, again)
         close(found, A, B, C)
+        np.testing.assert_array_equal(again, found)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
