@@ -15,14 +15,13 @@ from numba.extending import intrinsic
 
 from accelml.objectives.multilayer_perceptron import Layer
 from accelml_numba.compilation import compiled
-from accelml_numba.tiles import from_panels, in_panels
+from accelml_numba.panels import transposed
+from accelml_numba.tiles import INDEX, TILE, from_panels, in_panels
 
 Floats = np.ndarray[Any, Any]
 
 # Inputs whose gradients are summed together; a multiple of the rows of every tile.
 GROUP = 24
-# Entries of a transposed row that are written together, at most a cache line.
-SHORT = 16
 
 
 class Shape(NamedTuple):
@@ -84,25 +83,53 @@ def layers_of(shape: Shape, x: Floats) -> tuple[Layer, ...]:
 
 
 @compiled
-def transpose(
-    shape: Shape, layer: int, first: int, last: int, x: Floats, transposed: Floats
-) -> None:
+def transpose(shape: Shape, layer: int, first: int, last: int, x: Floats, out: Floats) -> None:
     """Lay the columns ``first`` to ``last`` of a layer's Wᵀ out in panels."""
     width, inputs, outputs = shape.width, shape.sizes[layer], shape.sizes[layer + 1]
-    panels, start = shape.padded[layer + 1] // width, shape.weights[layer]
-    W = x[start : start + panels * inputs * width].reshape(panels, inputs, width)
-    start = shape.transposed[layer]
-    # A few columns of one panel at a time: both are powers of two.
-    step, i = min(SHORT, width), first
+    begin, end = shape.weights[layer], shape.transposed[layer]
+    lanes = width // TILE.vectors
+    rows = outputs - outputs % lanes
+    # Squares of whole vectors, and one by one what is beside them.
+    i = first
     while i < last:
-        columns = min(step - i % step, last - i)
-        for panel in range(panels):
-            for j in range(min(width, outputs - panel * width)):
-                place = start + (i // width * outputs + panel * width + j) * width + i % width
-                row = transposed[place : place + columns]
-                for c in range(columns):
-                    row[c] = W[panel, i + c, j]
+        is_square = i % lanes == 0 and i + lanes <= last
+        columns = lanes if is_square else min(lanes - i % lanes, last - i)
+        for j in range(0, rows if is_square else 0, lanes):
+            transpose_square(
+                x, begin + (j // width * inputs + i) * width + j % width, out,
+                end + (i // width * outputs + j) * width + i % width, width,
+            )  # fmt: skip
+        for j in range(rows if is_square else 0, outputs):
+            source = begin + (j // width * inputs + i) * width + j % width
+            target = end + (i // width * outputs + j) * width + i % width
+            for c in range(columns):
+                out[target + c] = x[source + c * width]
         i += columns
+
+
+@intrinsic
+def transpose_square(typing: Any, source: Any, a: Any, target: Any, b: Any, step: Any) -> Any:
+    """Transpose as many rows as a vector has numbers, of so many, ``step`` entries apart."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, a, target, b, step = arguments
+        kind = signature.args[0].dtype
+        lanes = TILE.size * 8 // kind.bitwidth
+        vector = ir.VectorType(context.get_data_type(kind), lanes).as_pointer()
+
+        def rows(array: Any, number: int, entry: Any) -> list[Any]:
+            data = context.make_array(signature.args[number])(context, builder, array).data
+            starts = [builder.add(entry, builder.mul(step, INDEX(r))) for r in range(lanes)]
+            return [builder.bitcast(builder.gep(data, [start]), vector) for start in starts]
+
+        size = kind.bitwidth // 8
+        read = [builder.load(place, align=size) for place in rows(source, 0, a)]
+        for value, place in zip(transposed(builder, read), rows(target, 2, b), strict=True):
+            builder.store(value, place, align=size)
+        return context.get_dummy_value()
+
+    size = types.intp
+    return types.void(source, size, target, size, size), generate
 
 
 @intrinsic
