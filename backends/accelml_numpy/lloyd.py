@@ -96,6 +96,7 @@ def iterate(backend: Backend, points: Points, state: State, tol: Array, limit: A
         changes = assign_by_products(backend, points, state.centers, kept)
         is_same = changes is not None and len(changes.rows) == 0
         keep_sums(points, kept, changes)
+        del changes  # or they would be there until the next ones are
         sums = kept.sums
         if not (sums.weight > 0).all():
             sums = repair(backend, points, state.centers, kept.labels, sums)
