@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from accelml._typing import Tree
 from accelml.backend import Backend
+from accelml.blas import one_thread_each
 from accelml.callbacks import FitTasks
 from accelml.estimator import BackendEstimator
 from accelml.exceptions import DivergenceError, TrainingInterrupted, warn_user
@@ -187,7 +188,10 @@ class EpochTraining(BackendEstimator):
         """Score and loss on the rows held out."""
         if held_out is None:
             return None
-        evaluation = evaluate(backend, self._model(), params, held_out)
+        # Threads of a matrix library would go on waiting for more on the cores that the next epoch
+        # needs.
+        with one_thread_each():
+            evaluation = evaluate(backend, self._model(), params, held_out)
         if not bool(evaluation.finite):
             return float("nan"), float("nan")
         return float(evaluation.score), float(evaluation.loss)

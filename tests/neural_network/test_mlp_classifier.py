@@ -138,6 +138,27 @@ def test_early_stopping_keeps_the_best_parameters():
     np.testing.assert_array_equal(model.coefs_[0], until.coefs_[0])
 
 
+@pytest.mark.backends("numpy", "numba")
+def test_no_thread_of_a_matrix_library_waits_beside_the_next_epoch(backend, monkeypatch):
+    """One that has scored rows that are held out would, in a busy loop, for a tenth of a second."""
+    from accelml.blas import blas
+    from accelml.neural_network import epochs
+
+    before = [library.get_num_threads() for library in blas()]
+    seen = []
+
+    def watched(*arguments):
+        seen.append({library.get_num_threads() for library in blas()})
+        return evaluate(*arguments)
+
+    evaluate = epochs.evaluate
+    monkeypatch.setattr(epochs, "evaluate", watched)
+    X, y = digits()
+    MLPClassifier(8, early_stopping=True, max_iter=2, backend=backend).fit(X, y)
+    assert seen == [{1}, {1}]
+    assert [library.get_num_threads() for library in blas()] == before
+
+
 def test_early_stopping_with_too_few_rows():
     X, y = table("iris")
     model = MLPClassifier(early_stopping=True, validation_fraction=0.001)
