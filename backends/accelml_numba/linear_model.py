@@ -17,7 +17,7 @@ from accelml.linear_model.least_squares_sums import (
 from accelml_numba.compilation import compiled
 from accelml_numba.layout import aligned_zeros
 from accelml_numba.threads import in_parts
-from accelml_numba.tiles import LINE, ROWS, TILE, add_corner, add_tile
+from accelml_numba.tiles import ROWS, TILE, add_corner, add_tile
 from accelml_numba.vectors import fill_differences
 from accelml_numpy.linear_model import place_near, sum_moments, upper_alone
 from accelml_numpy.rows import all_ones
@@ -67,27 +67,34 @@ def add_lower(
 
     The rows of X that come next are asked for meanwhile; they begin after so many entries of it.
     """
-    panels = -(-columns // width)
+    panels, corner = -(-columns // width), width // TILE.vectors
     row = panels * width
-    lines, line, corner = 0, LINE // X.itemsize, width // TILE.vectors
+    tiles = 0
+    for p in range(panels):
+        mine = min(width, columns - p * width)
+        # Right of the diagonal is the same as below it.
+        rest = mine - corner if mine >= corner else mine
+        tiles += p * -(-mine // ROWS) + -(-rest // ROWS) + (mine >= corner)
+    # Each tile asks for its share of the next rows, evenly.
+    step = -(-columns * X.itemsize // tiles)
+    asked = rows * step // X.itemsize
     for p in range(panels):
         mine = min(width, columns - p * width)
         for q in range(p + 1):
             first = 0
             if q == p and mine >= corner:
-                # Right of the diagonal is the same as below it.
                 add_corner(
                     flat, p * BLOCK * width, width, rows, products, p * width * (row + 1), row,
-                    X, after + min(lines * line, rows * columns),
+                    X, after, step,
                 )  # fmt: skip
-                first, lines = corner, lines + rows
+                first, after = corner, after + asked
             for i in range(first, mine, ROWS):
                 add_tile(
                     min(ROWS, mine - i), flat, p * BLOCK * width + i, 1, width,
                     flat, q * BLOCK * width, rows, products, (p * width + i) * row + q * width, row,
-                    X, after + min(lines * line, rows * columns),
+                    X, after, step,
                 )  # fmt: skip
-                lines += rows
+                after += asked
 
 
 @compiled

@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from accelml_numba.compilation import compiled
-from accelml_numba.tiles import FUSED, INDEX, NUMBER, ROWS, TILE, add_tile, loop, spread
+from accelml_numba.tiles import FUSED, INDEX, LINE, NUMBER, ROWS, TILE, add_tile, loop, spread
 from accelml_numba.vectors import load
 
 Floats = np.ndarray[Any, Any]
@@ -182,7 +182,7 @@ def products_of_panel(tiles: Floats, near: Floats, starts: Floats, out: Floats) 
             first = (j // ROWS * d + f) * ROWS
             add_tile(
                 min(ROWS, k - j), tiles, first, 1, ROWS, near, f * width, min(deep, d - f),
-                out, j * width, width, tiles, first + d * ROWS,
+                out, j * width, width, tiles, first + d * ROWS, LINE,
             )  # fmt: skip
 
 

@@ -63,25 +63,28 @@ TILE = tile_for({name for name, has in binding.get_host_cpu_features().items() i
 def add_tile_of(tile: Tile) -> Any:
     """What adds a product to at most ``tile.rows`` rows of a panel's columns, in compiled code.
 
-    With each term it asks for a cache line of what is wanted next, from entry ``d`` of D on.
+    With each term it asks for a cache line of what is wanted next: of D, from entry ``d`` on and
+    ``d_step`` bytes further each time. Lines from afar are better not asked for all at once.
     """
 
     @intrinsic
     def add_tile(
         typing: Any, rows: Any, A: Any, a: Any, a_row: Any, a_column: Any, B: Any, b: Any,
-        length: Any, C: Any, c: Any, c_row: Any, D: Any, d: Any,
+        length: Any, C: Any, c: Any, c_row: Any, D: Any, d: Any, d_step: Any,
     ) -> Any:  # fmt: skip
         size = types.intp
-        signature = types.void(size, A, size, size, size, B, size, size, C, size, size, D, size)
+        signature = types.void(
+            size, A, size, size, size, B, size, size, C, size, size, D, size, size
+        )
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            rows, A, a, a_row, a_column, B, b, length, C, c, c_row, D, d = arguments
+            rows, A, a, a_row, a_column, B, b, length, C, c, c_row, D, d, d_step = arguments
             left, right, result, ahead = _places(
                 context, builder, signature,
                 zip((1, 5, 8, 11), (A, B, C, D), (a, b, c, d), strict=True),
             )  # fmt: skip
             code = _Tiles(
-                context, builder, tile, signature.args[1], _asking(builder, ahead, INDEX(LINE))
+                context, builder, tile, signature.args[1], _asking(builder, ahead, d_step)
             )
             code.add_rows(rows, left, a_row, a_column, right, length, result, c_row)
             return context.get_dummy_value()
@@ -94,8 +97,7 @@ def add_tile_of(tile: Tile) -> Any:
 def add_tile_and_ask_of(tile: Tile) -> Any:
     """The same, which asks for what will be written of D, and so leaves other cores' caches.
 
-    With each term it asks for the line ``d_step`` bytes further on, and for one of E, ``e_step``
-    bytes further on: lines that come from afar are better not asked for all at once.
+    With each term it also asks for a line of E, from entry ``e`` on.
     """
 
     @intrinsic
@@ -139,18 +141,18 @@ def add_corner_of(tile: Tile) -> Any:
     @intrinsic
     def add_corner(
         typing: Any, A: Any, a: Any, a_column: Any, length: Any, C: Any, c: Any, c_row: Any,
-        D: Any, d: Any,
+        D: Any, d: Any, d_step: Any,
     ) -> Any:  # fmt: skip
         size = types.intp
-        signature = types.void(A, size, size, size, C, size, size, D, size)
+        signature = types.void(A, size, size, size, C, size, size, D, size, size)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            A, a, a_column, length, C, c, c_row, D, d = arguments
+            A, a, a_column, length, C, c, c_row, D, d, d_step = arguments
             panel, result, ahead = _places(
                 context, builder, signature, zip((0, 4, 7), (A, C, D), (a, c, d), strict=True)
             )
             code = _Tiles(
-                context, builder, tile, signature.args[0], _asking(builder, ahead, INDEX(LINE)), 1
+                context, builder, tile, signature.args[0], _asking(builder, ahead, d_step), 1
             )
             lanes = code.vector.count
             code.add(lanes, panel, INDEX(1), a_column, panel, length, result, c_row)
@@ -328,7 +330,7 @@ def add_product(
     for i in range(0, rows, ROWS):
         add_tile(
             min(ROWS, rows - i), A, a + i * a_row, a_row, a_column, B, b, length,
-            C, c + i * c_row, c_row, B, after + min(i // ROWS, LINES - 1) * length * line,
+            C, c + i * c_row, c_row, B, after + min(i // ROWS, LINES - 1) * length * line, LINE,
         )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def test_tiles_for_other_processors(processor, dtype):
     @numba.njit
     def add(rows, A, B, C):
         row, length = A.shape[1], A.shape[1]
-        add_tile(rows, A, 0, row, 1, B, 0, length, C, 0, C.shape[1], B, 0)
+        add_tile(rows, A, 0, row, 1, B, 0, length, C, 0, C.shape[1], B, 0, 64)
 
     @numba.njit
     def add_and_ask(rows, A, B, C):
@@ -101,7 +101,7 @@ def test_corner_of_a_panel_times_itself(processor, dtype):
 
     @numba.njit
     def add(panel, C):
-        add_corner(panel, 0, panel.shape[1], panel.shape[0], C, 0, C.shape[1], panel, 0)
+        add_corner(panel, 0, panel.shape[1], panel.shape[0], C, 0, C.shape[1], panel, 0, 64)
 
     width = tile.width(dtype)
     lanes = width // tile.vectors
