@@ -211,13 +211,13 @@ know of each line:
 - **K-means on JAX** looks at rows whether they are in question or not.
 - **Logistic regression** needs a third of the iterations of the others, because L-BFGS starts from
   the covariance of the features; a fifth of the time on Numba goes into that covariance.
-- **The perceptron**: on Numba the products come from tiles that stay in registers, and take most of
-  the time. Adam, whose roots a core can do only a few of at once, the rows that are gathered and the
-  weights that the other core has just moved come on top. On JAX the program is XLA's, as the best
-  peer's is. On NumPy a matrix library lays out both factors of each product anew, every other
+- **The perceptron**: on Numba the products come from tiles that stay in registers, and take most
+  of the time. Adam, whose roots a core can do only a few of at once, the rows that are gathered and
+  the weights that the other core has just moved come on top. On JAX the program is XLA's, as the
+  best peer's is. On NumPy a matrix library lays out both factors of each product anew, every other
   operation runs on one core, and Adam has fourteen of them.
-- **Least squares**: on Numba, laying the centred rows out in panels takes a quarter of the time. XLA
-  has no product of a matrix with itself, so that JAX makes both halves of it.
+- **Least squares**: on Numba, laying the centred rows out in panels takes a quarter of the time.
+  XLA has no product of a matrix with itself, so that JAX makes both halves of it.
 - **Gradient descent** reads X once a step. More than the limit is only to be had by way of the Gram
   matrix, which is another algorithm. JAX reads X twice.
 - **The Gaussian**: the best peer, `torch.compile`, reaches so much of the limit (see its table)
