@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from accelml.blas import count_threads, one_thread_each
@@ -61,5 +62,6 @@ def side_by_side(function: Callable[[T], R], parts: Iterable[T]) -> list[R]:
     if threads not in _pools:
         _pools[threads] = ThreadPoolExecutor(threads, "accelml-numpy")
     with one_thread_each():
-        futures = [_pools[threads].submit(function, part) for part in parts]
+        # In the context of the caller, who may have said which warnings to leave out.
+        futures = [_pools[threads].submit(copy_context().run, function, part) for part in parts]
         return [future.result() for future in futures]

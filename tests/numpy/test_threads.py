@@ -35,6 +35,18 @@ def test_sums_do_not_depend_on_the_number_of_threads(monkeypatch, threads):
     assert sum(in_parts(lambda a, b: x[a:b].sum(), (len(x), 10_000))) == expected
 
 
+@pytest.mark.filterwarnings("error")
+def test_warnings_that_the_caller_leaves_out_are_left_out_in_threads(monkeypatch):
+    monkeypatch.setattr(module, "count_threads", lambda: 2)
+    x = np.full(4, np.inf)
+    with np.errstate(invalid="ignore"):
+        found = in_parts(lambda a, b: np.isnan(x[:2] - x[2:]).all(), (4, 2**22))
+    assert len(found) > 1
+    assert all(found)
+    with pytest.raises(RuntimeWarning, match="invalid value"):
+        in_parts(lambda a, b: x[:2] - x[2:], (4, 2**22))
+
+
 def test_they_are_let_go_after_an_error_and_beside_other_threads():
     before = [library.get_num_threads() for library in blas()]
 
