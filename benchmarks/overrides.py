@@ -114,9 +114,9 @@ override anywhere.
 
 A fit calls a kernel many times over, so each body is called four times before it is timed: bodies
 find rows in the caches as the other one left them, and on some cases that alone changes the order.
-A matrix library's threads wait in a busy loop for a tenth of a second after a product, on cores that
-a body with threads of its own then has to share: what such an override is worth is shown too low
-where bodies are short (`train_epoch` on Numba, for one, takes half as long by itself).
+A matrix library's threads wait in a busy loop for a tenth of a second after a product, on cores
+that a body with threads of its own then has to share: what such an override is worth is shown too
+low where bodies are short (`train_epoch` on Numba, for one, takes three fifths of that by itself).
 
 This page is written by `python -m benchmarks.overrides`, from
 [the measurements](../benchmarks/results/overrides-2-cores.json) of
