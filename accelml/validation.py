@@ -232,6 +232,11 @@ def check_weights(
     return weights.astype(dtype)
 
 
+def equal_weights(rows: int) -> np.ndarray[Any, Any]:
+    """A weight of 1 for each row, of shape (n,): one place in memory for all of them."""
+    return np.broadcast_to(np.ones(1), rows)
+
+
 def to_host(x: Any) -> Any:
     """A device array brought to the host; anything else as it is."""
     from accelml.selection import owner

@@ -115,8 +115,8 @@ override anywhere.
 A fit calls a kernel many times over, so each body is called four times before it is timed: bodies
 find rows in the caches as the other one left them, and on some cases that alone changes the order.
 A matrix library's threads wait in a busy loop for a tenth of a second after a product, on cores
-that a body with threads of its own then has to share: what such an override is worth is shown too
-low where bodies are short (`train_epoch` on Numba, for one, takes three fifths of that by itself).
+that a body with threads of its own then has to share: what such an override is worth may be shown
+too low, as that of `train_epoch` on Numba.
 
 This page is written by `python -m benchmarks.overrides`, from
 [the measurements](../benchmarks/results/overrides-2-cores.json) of

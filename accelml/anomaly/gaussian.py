@@ -31,7 +31,7 @@ from accelml.callbacks import FitTasks, with_callbacks
 from accelml.estimator import BackendEstimator, Session
 from accelml.exceptions import DivergenceError
 from accelml.parameters import BACKEND_CONSTRAINTS
-from accelml.validation import check_weights
+from accelml.validation import check_weights, equal_weights
 
 # What select_threshold leaves.
 SELECTED = ("best_f1_", "_labelled")
@@ -245,7 +245,7 @@ class GaussianAnomalyDetector(OutlierMixin, Derived, BackendEstimator):
         """The weights and the moments of ``X``, on the host."""
         backend = session.backend
         n = X.shape[0]
-        weights = np.broadcast_to(np.ones(1), n)  # one place in memory for all of them
+        weights = equal_weights(n)
         if sample_weight is not None:
             weights = check_weights(sample_weight, None, np.empty(n), np.float64)
         on_device = backend.asarray(weights, backend.xp.float64)

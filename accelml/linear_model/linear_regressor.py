@@ -28,7 +28,7 @@ from accelml.optimize import Result
 from accelml.optimize.report import report
 from accelml.parameters import BACKEND_CONSTRAINTS
 from accelml.progress import progress_bar
-from accelml.validation import check_targets, check_weights, to_host
+from accelml.validation import check_targets, check_weights, equal_weights, to_host
 
 DEFAULT_MAX_ITER = 10_000
 # Targets that are only summed stay in either.
@@ -107,7 +107,7 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
             if not y.size:
                 raise ValueError(f"y has no column (shape={y.shape}); pass one target at least.")
             if sample_weight is None and not is_iterative:
-                weights = np.broadcast_to(np.ones(1), len(y))  # one place in memory for all of them
+                weights = equal_weights(len(y))
             else:
                 weights = check_weights(sample_weight, None, y, np.float64)
             data = (

@@ -244,8 +244,8 @@ def learn_rows(
 def row_to_ask_for(X: Floats, rows: Floats, turn: int, turns: int) -> tuple[int, int]:
     """Where a row begins that is asked for in one of so many turns, and how many bytes it has."""
     r = len(rows) * turn // turns
-    if r == len(rows) * (turn - 1) // turns and turn > 0:
-        return 0, 0  # none is left for this turn
+    if r == len(rows) * (turn + 1) // turns:
+        return 0, 0  # a later turn asks for it, or there is none
     return rows[r] * X.shape[1], X.shape[1] * X.itemsize
 
 

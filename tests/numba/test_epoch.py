@@ -140,3 +140,15 @@ def test_what_it_is_not_made_for_goes_batch_by_batch():
     assert not fits(hidden=2048)  # a matrix library's blocks are better where nothing is in cache
     whole = Batches(np.zeros((1, 5000), np.int32), np.ones((1, 5000), bool))
     assert not epoch.fits(softmax, data, whole, (Layer(X[:20], X[0, :20]),))
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 7, 20])
+def test_every_row_is_asked_for_once_where_there_are_turns_enough(count):
+    from accelml_numba.epoch import row_to_ask_for
+
+    X, rows, turns = np.zeros((30, 3), "f4"), np.arange(10, 10 + count), 7
+    asked = [row_to_ask_for(X, rows, turn, turns) for turn in range(turns)]
+    found = [start // 3 for start, length in asked if length]
+    assert all(length in (0, 12) for _, length in asked)
+    assert len(found) == min(count, turns)
+    assert found == list(rows) if count <= turns else set(found) <= set(rows)
