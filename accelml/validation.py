@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from sklearn.utils.validation import (
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.blas import count_threads, one_thread_each
+from accelml.threads import side_by_side
 
 # Numbers from which on several threads look for NaN and infinity.
 LARGE = 2**22
@@ -91,8 +91,8 @@ def has_finite_sum(X: np.ndarray[Any, Any]) -> bool:
         return bool(np.isfinite(sums).all())
 
     parts = [rows[start:stop] for start, stop in itertools.pairwise(ends)]
-    with one_thread_each(), ThreadPoolExecutor(threads) as pool:
-        return all(pool.map(is_finite, [*parts, rest]))
+    with one_thread_each():
+        return all(side_by_side(is_finite, [*parts, rest], threads))
 
 
 def _check_device_array(

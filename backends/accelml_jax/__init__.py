@@ -8,13 +8,13 @@ import importlib.util
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import numpy as np
 
 from accelml._typing import Array, Tree
 from accelml.backend import Backend, F, Status
+from accelml.threads import side_by_side
 
 
 class JaxBackend(Backend):
@@ -168,13 +168,11 @@ def _fill(copy: np.ndarray[Any, Any], x: np.ndarray[Any, Any]) -> None:
         copy[...] = x
         return
     bounds = np.linspace(0, len(x), parts + 1, dtype=int)
-    with ThreadPoolExecutor(threads) as pool:
-        copies = [
-            pool.submit(np.copyto, copy[start:stop], x[start:stop])
-            for start, stop in itertools.pairwise(bounds)
-        ]
-        for done in copies:
-            done.result()
+
+    def copy_part(part: tuple[int, int]) -> None:
+        np.copyto(copy[slice(*part)], x[slice(*part)])
+
+    side_by_side(copy_part, itertools.pairwise(bounds), threads)
 
 
 @functools.cache

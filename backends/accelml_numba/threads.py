@@ -7,12 +7,12 @@ to share the cores with.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numba
+
+from accelml.threads import side_by_side
 
 R = TypeVar("R")
 
@@ -20,12 +20,6 @@ R = TypeVar("R")
 SMALL = 1e7
 # More than there are cores, so that a slow one does not hold up the others.
 MOST_PARTS = 32
-
-_pools: dict[int, ThreadPoolExecutor] = {}
-
-# A forked process has the pool but none of its threads.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.clear)
 
 
 def in_parts(
@@ -48,10 +42,4 @@ def in_parts(
     """
     parts = max(1, min(most, MOST_PARTS, rows, int(work / SMALL)))
     bounds = [(rows * part // parts, rows * (part + 1) // parts) for part in range(parts)]
-    threads = min(numba.get_num_threads(), parts)
-    if threads == 1:
-        return [function(*bound) for bound in bounds]
-    if threads not in _pools:
-        _pools[threads] = ThreadPoolExecutor(threads, "accelml-numba")
-    futures: list[Any] = [_pools[threads].submit(function, *bound) for bound in bounds]
-    return [future.result() for future in futures]
+    return side_by_side(lambda bound: function(*bound), bounds, numba.get_num_threads())

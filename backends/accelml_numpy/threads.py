@@ -6,12 +6,10 @@ cache of one core through all that is done with it, where a threaded product wou
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from typing import TypeVar
 
+from accelml import threads
 from accelml.blas import count_threads, one_thread_each
 
 T = TypeVar("T")
@@ -20,12 +18,6 @@ R = TypeVar("R")
 # Numbers read for which a thread is not worth while.
 SMALL = 2**21
 MOST_PARTS = 16
-
-_pools: dict[int, ThreadPoolExecutor] = {}
-
-# A forked process has the pool but none of its threads.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.clear)
 
 
 def in_parts(function: Callable[[int, int], R], shape: tuple[int, ...], align: int = 1) -> list[R]:
@@ -56,12 +48,8 @@ def in_parts(function: Callable[[int, int], R], shape: tuple[int, ...], align: i
 def side_by_side(function: Callable[[T], R], parts: Iterable[T]) -> list[R]:
     """``function(part)`` of every part, in their order, on as many threads as products have."""
     parts = list(parts)
-    threads = min(count_threads(), len(parts))
-    if threads <= 1:
+    most = min(count_threads(), len(parts))
+    if most <= 1:
         return [function(part) for part in parts]
-    if threads not in _pools:
-        _pools[threads] = ThreadPoolExecutor(threads, "accelml-numpy")
     with one_thread_each():
-        # In the context of the caller, who may have said which warnings to leave out.
-        futures = [_pools[threads].submit(copy_context().run, function, part) for part in parts]
-        return [future.result() for future in futures]
+        return threads.side_by_side(function, parts, most)

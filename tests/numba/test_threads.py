@@ -1,7 +1,6 @@
-"""Rows shared out among threads: in order, all of them, once, and after a fork as well."""
+"""Rows shared out among threads: in order, all of them, once."""
 
 import itertools
-import multiprocessing
 
 import numpy as np
 import pytest
@@ -49,21 +48,3 @@ def test_what_a_part_raises_is_raised():
 
     with pytest.raises(RuntimeError, match="the last part"):
         in_parts(fail, 64, 1e12)
-
-
-def use_in_child(queue):
-    queue.put(bounds_of(64, 1e12))
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork beside threads: the point of it
-@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
-def test_a_forked_process_makes_threads_of_its_own():
-    expected = bounds_of(64, 1e12)
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    child = context.Process(target=use_in_child, args=(queue,))
-    child.start()
-    assert queue.get(timeout=60) == expected
-    child.join(timeout=60)
-    assert child.exitcode == 0
