@@ -28,11 +28,9 @@ from accelml.optimize import Result
 from accelml.optimize.report import report
 from accelml.parameters import BACKEND_CONSTRAINTS
 from accelml.progress import progress_bar
-from accelml.validation import check_targets, check_weights, equal_weights, to_host
+from accelml.validation import REAL, check_targets, check_weights, equal_weights, to_host
 
 DEFAULT_MAX_ITER = 10_000
-# Targets that are only summed stay in either.
-REAL = (np.float64, np.float32)
 
 
 class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
@@ -103,6 +101,7 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, BackendEstimator):
             is_iterative = self.solver in ITERATIVE
             # Where the rows are only summed, NaN is looked for in the sums.
             X = self._check_X(session, X, reset=True, finite=is_iterative)
+            # Targets that are only summed stay in float32.
             y = check_targets(X.shape[0], y, np.float64 if is_iterative else REAL)
             if not y.size:
                 raise ValueError(f"y has no column (shape={y.shape}); pass one target at least.")
