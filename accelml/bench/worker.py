@@ -20,7 +20,7 @@ from accelml.bench.problems import make_task
 from accelml.bench.tasks import LogisticTask, Task
 
 ENOUGH = 0.05  # seconds; shorter work is repeated that long, and the mean is taken
-LONG = 1.0  # seconds; shorter work is done once before it is timed, at every turn
+LONG = 2.0  # seconds; shorter work is done once before it is timed, at every turn
 
 
 def serve(connection: Connection) -> None:
