@@ -34,7 +34,8 @@ from accelml_numba.layout import (
     transpose,
 )  # fmt: skip
 from accelml_numba.steps import adam, momentum_step
-from accelml_numba.tiles import ROWS, TILE, add_product, add_tile_and_ask
+from accelml_numba.tiles import ROWS, TILE, add_product
+from accelml_numba.upcoming import TERMS, multiply, sum_gradient
 
 Floats = np.ndarray[Any, Any]
 
@@ -44,8 +45,6 @@ A_THREAD = 1e5
 WIDEST = 1024
 # Rows that are multiplied by one panel after another while they stay in the cache.
 BLOCK = 96
-# Rows over which a gradient is summed at a time.
-TERMS = 128
 
 
 class Rule(NamedTuple):
@@ -100,7 +99,8 @@ def run(
     size = batches.index.shape[1]
     parties = count_parties(size, shape.sizes)
     # Of what is filled up, zeros stay zeros.
-    units = [aligned_zeros(size * int(shape.padded.sum()), dtype) for _ in range(3)]
+    units = [aligned_zeros(size * int(shape.padded[1:].sum()), dtype) for _ in range(3)]
+    inputs = [aligned_zeros(BLOCK * int(shape.padded[0]), dtype) for _ in range(parties)]
     transposed = aligned_zeros(int(shape.transposed[-1]), dtype)
     gradient = [aligned_zeros(GROUP * shape.width, dtype) for _ in range(parties)]
     grouped = aligned_zeros(size * int(shape.grouped[-1]), dtype)
@@ -112,8 +112,8 @@ def run(
     def part(number: int, arrived: Floats) -> None:
         arguments: Any = (
             number, parties, arrived, data.X, data.labels, data.weights, *batches, shape, x, m, v,
-            transposed, *units, grouped, gradient[number], losses, activation, how, steps, alpha,
-            beta_1, beta_2,
+            transposed, *units, inputs[number], grouped, gradient[number], losses, activation, how,
+            steps, alpha, beta_1, beta_2,
         )  # fmt: skip
         with subnormals_as_zero():
             go_through(*arguments)
@@ -144,24 +144,26 @@ def move(
 
 @compiled
 def forward(
-    first: int, last: int, size: int, shape: Shape, x: Floats, acts: Floats, grouped: Floats,
-    activation: int,
+    first: int, last: int, size: int, shape: Shape, x: Floats, inputs: Floats, acts: Floats,
+    grouped: Floats, activation: int, X: Floats, upcoming: Floats,
 ) -> None:  # fmt: skip
-    """The units of every layer, of some rows, from their inputs."""
+    """The units of every layer, of some rows, from the inputs; upcoming rows are asked for."""
     width, layers = shape.width, len(shape.weights)
     for layer in range(layers):
-        inputs, row, length = shape.sizes[layer], shape.padded[layer + 1], shape.padded[layer]
-        start, a = shape.weights[layer], size * shape.units[layer]
-        z = size * shape.units[layer + 1]
-        bias = x[start + inputs * row : start + (inputs + 1) * row]
+        terms, row, length = shape.sizes[layer], shape.padded[layer + 1], shape.padded[layer]
+        start, z = shape.weights[layer], size * shape.units[layer + 1]
+        a = size * shape.units[layer] + first * length if layer > 0 else 0
+        bias = x[start + terms * row : start + (terms + 1) * row]
         scores = acts[z + first * row : z + last * row]
         for r in range(0, scores.size, row):
             scores[r : r + row] = bias
+        turn, turns = 0, -(-(last - first) // ROWS) * (row // width)
+        asked = upcoming if layer == 0 else upcoming[:0]
         for panel in range(row // width):
-            add_product(
-                acts, a + first * length, length, 1, last - first,
-                x, start + panel * inputs * width, inputs,
-                acts, z + first * row + panel * width, row,
+            turn = multiply(
+                acts if layer > 0 else inputs, a, length, last - first,
+                x, start + panel * terms * width, terms,
+                acts, z + first * row + panel * width, row, X, asked, turn, turns,
             )  # fmt: skip
         if layer < layers - 1:
             activate(activation, scores)
@@ -212,7 +214,8 @@ def backward(
 def learn_rows(
     X: Floats, labels: Floats, weights: Floats, index: Floats, counts: Floats, first: int,
     last: int, divisor: float, shape: Shape, x: Floats, transposed: Floats, acts: Floats,
-    deltas: Floats, panels: Floats, grouped: Floats, activation: int,
+    deltas: Floats, panels: Floats, inputs: Floats, grouped: Floats, activation: int,
+    upcoming: Floats,
 ) -> float:  # fmt: skip
     """Take rows ``first`` to ``last`` of a batch forward and back, and return their loss."""
     size, layers, d, row = len(index), len(shape.weights), X.shape[1], shape.padded[0]
@@ -221,9 +224,10 @@ def learn_rows(
         i = index[r]
         answers[r - first] = labels[i]
         weight[r - first] = weights[i] if counts[r] else X.dtype.type(0)
-        copy(X[i], 0, acts, r * row, d)
-        group(acts[r * row : r * row + d], grouped, r, size)
-    forward(first, last, size, shape, x, acts, grouped, activation)
+        here = (r - first) * row
+        copy(X[i], 0, inputs, here, d)
+        group(inputs[here : here + d], grouped, r, size)
+    forward(first, last, size, shape, x, inputs, acts, grouped, activation, X, upcoming)
 
     outputs, row = shape.sizes[layers], shape.padded[layers]
     start = size * shape.units[layers]
@@ -238,45 +242,6 @@ def learn_rows(
             deltas[start + (first + r) * row + j] = scores[j, r] * scale
     backward(first, last, size, shape, transposed, acts, deltas, panels, activation)
     return loss
-
-
-@compiled
-def row_to_ask_for(X: Floats, rows: Floats, turn: int, turns: int) -> tuple[int, int]:
-    """Where a row begins that is asked for in one of so many turns, and how many bytes it has."""
-    r = len(rows) * turn // turns
-    if r == len(rows) * (turn + 1) // turns:
-        return 0, 0  # a later turn asks for it, or there is none
-    return rows[r] * X.shape[1], X.shape[1] * X.itemsize
-
-
-@compiled
-def sum_gradient(
-    size: int, width: int, count: int, grouped: Floats, a: int, panels: Floats, delta: int,
-    gradient: Floats, moving: tuple[Floats, ...], after: int, X: Floats, rows: Floats, turn: int,
-    turns: int,
-) -> int:  # fmt: skip
-    """The gradient by a panel's weights of ``count`` inputs, which lie in a group from ``a`` on.
-
-    What moves after this is asked for meanwhile, from entry ``after`` of each array, to be written:
-    the step would else wait for memory, and for weights that the other cores have read, as long as
-    the product takes. So are some of the rows of X that come up in the next batch; this returns the
-    turn at which the next panel goes on with them.
-    """
-    gradient[:] = 0
-    flat, tile = X.reshape(-1), 0
-    for r in range(0, size, TERMS):
-        terms = min(TERMS, size - r)
-        for i in range(0, count, ROWS):
-            row, length = row_to_ask_for(X, rows, turn, turns)
-            add_tile_and_ask(
-                min(ROWS, count - i), grouped, a + r * GROUP + i, 1, GROUP,
-                panels, delta + r * width, terms, gradient, i * width, width,
-                moving[tile % 3], after, gradient.size * gradient.itemsize // terms,
-                flat, row, length // terms,
-            )  # fmt: skip
-            tile += 1
-            turn += 1
-    return turn
 
 
 @compiled
@@ -345,9 +310,9 @@ def move_inputs(
 def go_through(
     part: int, parties: int, arrived: Floats, X: Floats, labels: Floats, weights: Floats,
     index: Floats, counts: Floats, shape: Shape, x: Floats, m: Floats, v: Floats,
-    transposed: Floats, acts: Floats, deltas: Floats, panels: Floats, grouped: Floats,
-    scratch: Floats, losses: Floats, activation: int, rule: Rule, steps: float, alpha: float,
-    beta_1: float, beta_2: float,
+    transposed: Floats, acts: Floats, deltas: Floats, panels: Floats, inputs: Floats,
+    grouped: Floats, scratch: Floats, losses: Floats, activation: int, rule: Rule, steps: float,
+    alpha: float, beta_1: float, beta_2: float,
 ) -> None:  # fmt: skip
     """One thread's share of every batch; adds to its loss and to the weight of the rows."""
     batches, size = index.shape
@@ -359,9 +324,11 @@ def go_through(
         divisor = weight if weight > 0 else 1.0
         loss = 0.0
         for r in range(first, last, BLOCK):
+            after = min(last, r + BLOCK)
             loss += learn_rows(
-                X, labels, weights, index[batch], counts[batch], r, min(last, r + BLOCK), divisor,
-                shape, x, transposed, acts, deltas, panels, grouped, activation,
+                X, labels, weights, index[batch], counts[batch], r, after, divisor,
+                shape, x, transposed, acts, deltas, panels, inputs, grouped, activation,
+                index[batch, after : min(last, after + BLOCK)],
             )  # fmt: skip
         if not wait_for_all(arrived, parties, 2 * batch + 1):
             return

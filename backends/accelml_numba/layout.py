@@ -32,7 +32,7 @@ class Shape(NamedTuple):
     padded: Floats  # (layers + 1,) the same, filled up to whole panels
     weights: Floats  # (layers,) where the panels of W begin, and after them the bias
     transposed: Floats  # (layers + 1,) where the panels of Wᵀ begin, and where they end
-    units: Floats  # (layers + 1,) where the units begin, of one row
+    units: Floats  # (layers + 1,) where the units begin, of one row; the inputs lie elsewhere
     grouped: Floats  # (layers + 1,) where the units begin that lie in groups, and where they end
 
 
@@ -44,8 +44,9 @@ def shape_of(layers: list[tuple[int, ...]], width: int) -> Shape:
     backwards = sizes[1:] * padded[:-1]
     backwards[0] = 0  # nobody asks for the δ of the inputs
     groups = -(-sizes[:-1] // GROUP) * GROUP
+    units = padded * (np.arange(len(padded)) > 0)
     starts = [
-        np.concatenate([[0], np.cumsum(part)]) for part in (lengths, backwards, padded, groups)
+        np.concatenate([[0], np.cumsum(part)]) for part in (lengths, backwards, units, groups)
     ]
     return Shape(width, sizes, padded, starts[0][:-1], starts[1], starts[2][:-1], starts[3])
 

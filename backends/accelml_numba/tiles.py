@@ -94,10 +94,10 @@ def add_tile_of(tile: Tile) -> Any:
     return add_tile
 
 
-def add_tile_and_ask_of(tile: Tile) -> Any:
-    """The same, which asks for what will be written of D, and so leaves other cores' caches.
+def add_tile_and_ask_of(tile: Tile, *, to_write: bool) -> Any:
+    """The same, which with each term also asks for a line of E, from entry ``e`` on.
 
-    With each term it also asks for a line of E, from entry ``e`` on.
+    What is asked for of D ``to_write`` leaves other cores' caches.
     """
 
     @intrinsic
@@ -120,7 +120,7 @@ def add_tile_and_ask_of(tile: Tile) -> Any:
             )  # fmt: skip
 
             def ask(k: Any) -> None:
-                _asking(builder, ahead, d_step, to_write=True)(k)
+                _asking(builder, ahead, d_step, to_write=to_write)(k)
                 _asking(builder, beside, e_step)(k)
 
             code = _Tiles(context, builder, tile, signature.args[1], ask)
@@ -296,7 +296,8 @@ def loop(
 
 
 add_tile, add_corner = add_tile_of(TILE), add_corner_of(TILE)
-add_tile_and_ask = add_tile_and_ask_of(TILE)
+add_tile_and_ask = add_tile_and_ask_of(TILE, to_write=False)
+add_tile_and_ask_to_write = add_tile_and_ask_of(TILE, to_write=True)
 ROWS = TILE.rows
 # Cache lines of a panel's row: so many tiles, a line with each term, ask for the whole next panel.
 LINES = -(-TILE.vectors * TILE.size // LINE)

@@ -144,7 +144,7 @@ def test_what_it_is_not_made_for_goes_batch_by_batch():
 
 @pytest.mark.parametrize("count", [0, 1, 5, 7, 20])
 def test_every_row_is_asked_for_once_where_there_are_turns_enough(count):
-    from accelml_numba.epoch import row_to_ask_for
+    from accelml_numba.upcoming import row_to_ask_for
 
     X, rows, turns = np.zeros((30, 3), "f4"), np.arange(10, 10 + count), 7
     asked = [row_to_ask_for(X, rows, turn, turns) for turn in range(turns)]

@@ -54,16 +54,17 @@ def test_a_product_of_any_shape(order, rows, length, dtype):
     assert width == TILE.width(dtype)
 
 
+@pytest.mark.parametrize("to_write", [False, True])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("processor", FEATURES)
-def test_tiles_for_other_processors(processor, dtype):
+def test_tiles_for_other_processors(processor, dtype, to_write):
     """They are cut up for the vectors there are here, and so slow, but right."""
     import numba
 
     from accelml_numba.tiles import add_tile_and_ask_of, add_tile_of, tile_for
 
     tile = tile_for(FEATURES[processor])
-    add_tile, add_tile_and_ask = add_tile_of(tile), add_tile_and_ask_of(tile)
+    add_tile, add_tile_and_ask = add_tile_of(tile), add_tile_and_ask_of(tile, to_write=to_write)
 
     @numba.njit
     def add(rows, A, B, C):
