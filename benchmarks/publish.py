@@ -187,9 +187,8 @@ runs the same races there.
 
 ![Gaussian, fit and score: median seconds](images/benchmarks/gaussian.png)
 """
-SMALL = """Where the work is small, what counts is what a call costs besides. In some runs a process
-takes some 600 to 1,000 µs more a call than in others, ours and scikit-learn's alike, and we do not
-know why.
+SMALL = """Where the work is small, what counts is what a call costs besides: in both libraries the
+checks of what is passed in, more than anything else.
 """
 AIMS = """What we set out to reach on two cores, as a ratio to the best of the others, and how much
 of what the machine can do at most (arithmetic of a matrix product, or reading memory, whichever
