@@ -227,8 +227,8 @@ know of each line:
   only from 64 on. Its peers start with the data where they want them; our `fit` does not.
 - **Thresholds** are searched for on the host for every backend.
 - **Memory** was to rise by no more than 0.2 X in a k-means fit. With 1,000,000 rows of 16 features
-  a label and a bound alone are 0.13 X: Numba keeps to it, NumPy misses it by 0.01 X, JAX by far,
-  whose copy of X is memory, too.
+  a label and a bound alone are 0.13 X: Numba and NumPy keep to it, NumPy barely; JAX misses it by
+  far, whose copy of X is memory, too.
 """
 SIZES = """Seconds of a warm `fit` against size, and the size from which a backend is faster than
 NumPy.
