@@ -22,8 +22,7 @@ if hasattr(os, "register_at_fork"):
 def side_by_side(function: Callable[[T], R], parts: Iterable[T], threads: int) -> list[R]:
     """``function(part)`` of every part, in their order, on so many threads.
 
-    The caller's thread is one of them. A caller that only waits makes a core idle at the moment at
-    which its threads wake up, and a scheduler then often puts two of them on one of the others.
+    The caller's thread is one of them: it need not wait for a thread to wake up.
 
     Parameters
     ----------
