@@ -71,7 +71,7 @@ def outcome(call):
     return found.dtype, found.tolist(), type(found), said
 
 
-def outcomes(monkeypatch, name, call):
+def outcomes(monkeypatch, call):
     """The same with scikit-learn's checks left out where that is possible, and never."""
     real = outcome(call)
     with monkeypatch.context() as patch:
@@ -97,7 +97,7 @@ def test_rows_are_taken_refused_and_warned_of_as_scikit_learn_does(monkeypatch, 
             names = getattr(model, "feature_names_in_", np.empty(0))
             states.append((getattr(model, "n_features_in_", None), names.tolist()))
 
-    real, expected = outcomes(monkeypatch, name, check)
+    real, expected = outcomes(monkeypatch, check)
     assert str(real) == str(expected)
     is_refused = isinstance(real[0], type)  # what it leaves behind is put back by ``fit``
     assert is_refused or states[0] == states[1]
@@ -113,10 +113,10 @@ def test_names_of_an_earlier_fit_are_forgotten():
 @pytest.mark.parametrize("name", INPUTS)
 def test_a_scaler_takes_the_same(monkeypatch, name):
     scaler = StandardScaler()
-    real, expected = outcomes(monkeypatch, name, lambda: scaler.fit(INPUTS[name]).scale_)
+    real, expected = outcomes(monkeypatch, lambda: scaler.fit(INPUTS[name]).scale_)
     assert str(real) == str(expected)
     scaler = StandardScaler().fit(ROWS)
-    real, expected = outcomes(monkeypatch, name, lambda: scaler.transform(INPUTS[name]))
+    real, expected = outcomes(monkeypatch, lambda: scaler.transform(INPUTS[name]))
     assert str(real) == str(expected)
 
 

@@ -95,7 +95,7 @@ class Worker:
         memory = peak_of(self.entry.fit)
         seconds = time.perf_counter() - start
         self.is_long = seconds >= LONG
-        if not self.is_long:  # so short that what was done around it counts
+        if seconds < 10 * ENOUGH:  # so short that what was done around it counts
             seconds = min(timed(self.entry.fit) for _ in range(5))
         self.repeats = max(1, math.ceil(ENOUGH / max(seconds, 1e-7)))
         return {"iterations": iterations, "memory": memory}

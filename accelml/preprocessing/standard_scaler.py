@@ -16,7 +16,7 @@ from accelml.parameters import BACKEND_CONSTRAINTS
 from accelml.preprocessing.moments import Moments, merge, statistics
 from accelml.preprocessing.standardisation import Standard, standardise, unstandardise
 from accelml.preprocessing.transformer import BackendTransformer, size_of
-from accelml.validation import accept_as_it_is, check_weights, check_X, has_finite_sum
+from accelml.validation import REAL, accept_as_it_is, check_weights, check_X, has_finite_sum
 
 # Passes over the data of one fit, in multiply-adds.
 FIT_WORK = 6
@@ -277,7 +277,7 @@ class StandardScaler(OneToOneFeatureMixin, BackendTransformer):
             known = xp.where(xp.isnan(X), 0.0, X)
             check_X(self, known, backend=backend, owned=owned, reset=reset)
             return X
-        options = {"dtype": (np.float64, np.float32), "ensure_all_finite": "allow-nan"}
+        options = {"dtype": REAL, "ensure_all_finite": "allow-nan"}
         if named:
             if accept_as_it_is(self, X, reset=reset) and has_finite_sum(X):
                 return backend.asarray(X)
