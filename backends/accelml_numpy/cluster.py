@@ -22,6 +22,7 @@ from accelml.cluster.rows import (
     inertia_of,
     slices,
 )
+from accelml_numpy.products import is_few, times_rows
 from accelml_numpy.threads import in_parts
 
 Floats = np.ndarray[Any, Any]
@@ -57,15 +58,27 @@ def _directly(
 def _nearest(backend: Backend, X: Array, norms: Array, centers: Array) -> Array:
     center_norms = np.einsum("ij,ij->i", centers, centers)
     # |x|² is the same for all centers of a row.
-    products = X @ (-2 * centers).T
-    room = np.empty(products.size if len(centers) <= ACROSS else 0, products.dtype)
-    labels, best, second = two_lowest(products, center_norms, room)
+    products = np.empty((len(X), len(centers)), X.dtype)
+    room = np.empty(products.size if len(centers) <= ACROSS else 0, X.dtype)
+    labels, best, second = two_nearest(X, -2 * centers, center_norms, products, room)
     limit = best + doubt(np, X) * (norms + center_norms.max())
     unsure = np.flatnonzero(~(second > limit))
     for part in slices(len(unsure), PAIRS):
         rows = unsure[part]
         labels[rows] = nearest.generic(backend, X[rows], norms[rows], centers)
     return labels
+
+
+def two_nearest(
+    X: Floats, factors: Floats, constants: Floats, products: Floats, room: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """``two_lowest`` of the products of X with the factors, of shape (k, d)."""
+    if not is_few(*factors.shape):
+        return two_lowest(np.matmul(X, factors.T, out=products), constants, room)
+    shape = products.shape[::-1]
+    distances = times_rows(factors, X, room[: products.size].reshape(shape))
+    distances += constants[:, None]
+    return two_lowest_across(distances, products.reshape(shape))
 
 
 def two_lowest(products: Floats, constants: Floats, room: Floats) -> tuple[Floats, Floats, Floats]:
@@ -84,10 +97,16 @@ def two_lowest(products: Floats, constants: Floats, room: Floats) -> tuple[Float
         return labels, best, products[rows, products.argmin(axis=1)]  # faster than the minimum
     # Of few columns, the lowest is found for many rows at a time where these lie side by side.
     distances = np.add(products.T, constants[:, None], out=room[: k * m].reshape(k, m))
+    return two_lowest_across(distances, products.reshape(k, m))
+
+
+def two_lowest_across(distances: Floats, room: Floats) -> tuple[Floats, Floats, Floats]:
+    """The same in each column of ``distances``; both arrays, of shape (k, m), are written to."""
+    k, m = distances.shape
     best = distances.min(axis=0)
-    is_best = np.equal(distances, best, out=products.reshape(k, m))
-    labels = np.minimum(np.arange(k, dtype=products.dtype) @ is_best, k - 1).astype(np.int32)
-    distances[labels, rows] = np.inf
+    is_best = np.equal(distances, best, out=room)
+    labels = np.minimum(np.arange(k, dtype=room.dtype) @ is_best, k - 1).astype(np.int32)
+    distances[labels, np.arange(m)] = np.inf
     return labels, best, distances.min(axis=0)
 
 

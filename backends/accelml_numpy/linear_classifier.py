@@ -11,6 +11,7 @@ from accelml.backend import Backend
 from accelml.linear_model.logistic_metric import scatter
 from accelml.objectives.cross_entropy import CROSS_ENTROPY
 from accelml.objectives.linear_classifier import Linear, Sums, statistics
+from accelml_numpy.products import sum_rows, times_rows
 from accelml_numpy.threads import in_parts
 
 Floats = np.ndarray[Any, Any]
@@ -37,11 +38,11 @@ def sum_blocks(
         gradient, total, bias_gradient = np.zeros((k, d)), 0.0, np.zeros(k)
         for first in range(start, stop, size):
             rows = slice(first, min(stop, first + size))
-            scores = (factors @ X[rows].T).T  # laid out by columns
+            scores = times_rows(factors, X[rows]).T  # laid out by columns
             scores += bias
             lost, delta = CROSS_ENTROPY[loss](backend, scores, labels[rows], weights[rows])
             # δᵀ X, and not Xᵀ δ: long rows are what the matrix library is fastest at.
-            gradient += delta.T @ X[rows]
+            gradient += sum_rows(delta.T, X[rows])
             bias_gradient += delta.sum(axis=0)
             total += float(lost)
         return total, gradient, bias_gradient

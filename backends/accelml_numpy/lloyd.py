@@ -23,7 +23,8 @@ from accelml.backend import Backend
 from accelml.cluster.distances import doubt, nearest
 from accelml.cluster.lloyd import ClusterSums, State, lloyd, moved, repair, update
 from accelml.cluster.rows import Points, column_means, labels_of, slices
-from accelml_numpy.cluster import ACROSS, two_lowest
+from accelml_numpy.cluster import ACROSS, two_nearest
+from accelml_numpy.products import is_few
 from accelml_numpy.threads import SMALL, side_by_side
 
 Floats = np.ndarray[Any, Any]
@@ -169,8 +170,8 @@ class Search(NamedTuple):
     """What the nearest centers are found by."""
 
     centers: Floats  # (k, d)
-    factors: Floats  # (d, k), −2 Cᵀ
-    constants: Floats  # (k,) what is added to x · factors, so that all but |x|² is there
+    factors: Floats  # (k, d), −2 C, row by row or column by column
+    constants: Floats  # (k,) what is added to factors · x, so that all but |x|² is there
     norm: Any  # the largest |c|²
     far: Any  # |origin|² where rows are multiplied as they are, −1 where the origin is taken off
     doubt: Any
@@ -187,13 +188,13 @@ class Room(NamedTuple):
 def search_for(points: Points, centers: Floats, kept: Kept) -> Search:
     """Prepare the search for the nearest of these centers."""
     norms = np.einsum("ij,ij->i", centers, centers)
-    factors = np.ascontiguousarray(-2 * centers.T)
+    factors = -2 * centers if is_few(*centers.shape) else np.ascontiguousarray(-2 * centers.T).T
     dtype = points.X.dtype.type
     far, constants = dtype(-1), norms
     if kept.norms is not None and kept.iterations:
         square = np.dot(points.origin, points.origin)
         if square <= NEAR * kept.norms.mean():
-            far, constants = square, norms - points.origin @ factors
+            far, constants = square, norms - factors @ points.origin
     return Search(centers, factors, constants, norms.max(), far, dtype(doubt(np, points.X)))
 
 
@@ -257,8 +258,9 @@ def look_at(
             kept.norms[index] = norms
     else:
         norms = kept.norms[index]
-    products = np.dot(X, search.factors, out=room.products[:m])
-    labels, best, second = two_lowest(products, search.constants, room.distances)
+    labels, best, second = two_nearest(
+        X, search.factors, search.constants, room.products[:m], room.distances
+    )
     scale = norms + search.norm
     if search.far >= 0:
         # 2 |x| |c| ≤ |x|² + |c|² bounds a product, and |x|² is at most 2 |x − o|² + 2 |o|².
