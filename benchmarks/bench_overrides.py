@@ -27,7 +27,10 @@ from tests.overrides import Override, overrides, plain
 
 # Seconds: of one sample at least, so that the clock's own cost does not count; and of one case.
 SAMPLE, CASE = 0.01, 1.5
-FEWEST, MOST = 5, 25
+FEWEST, MOST = 5, 15
+# Seconds before a sample: a matrix library's threads wait in a busy loop for a tenth of one, on
+# cores that a body with threads of its own would have to share with those of the body before.
+PAUSE = 0.12
 # Calls before a sample: one body finds its arguments in the caches as another has left them there,
 # which costs it a third of its time on a long table, and takes some calls to wear off.
 WARM = 4
@@ -90,14 +93,16 @@ def calls_overrides(
 
 def seconds(run: Callable[[], None], times: int) -> float:
     """Seconds a call; many calls warm up by themselves."""
-    warm_up(run, times)
+    settle(run, times)
     start = time.perf_counter()
     for _ in range(times):
         run()
     return (time.perf_counter() - start) / times
 
 
-def warm_up(run: Callable[[], None], times: int) -> None:
+def settle(run: Callable[[], None], times: int) -> None:
+    """Wait until nobody else is at work, and warm up."""
+    time.sleep(PAUSE)
     for _ in range(max(0, WARM - times)):
         run()
 
@@ -126,7 +131,7 @@ def test_override(benchmark: Any, override: Override, case: Timed) -> None:
         def time_the_others() -> None:
             for name, samples in taken.items():
                 samples.append(seconds(bodies[name], times[name]))
-            warm_up(contest.override, times["override"])
+            settle(contest.override, times["override"])
 
         def run() -> None:
             for _ in range(times["override"]):

@@ -114,9 +114,8 @@ override anywhere.
 
 A fit calls a kernel many times over, so each body is called four times before it is timed: bodies
 find rows in the caches as the other one left them, and on some cases that alone changes the order.
-A matrix library's threads wait in a busy loop for a tenth of a second after a product, on cores
-that a body with threads of its own then has to share: what such an override is worth may be shown
-too low, as that of `train_epoch` on Numba.
+Before that there is a pause, since a matrix library's threads wait in a busy loop for a tenth of a
+second after a product, on cores that a body with threads of its own would have to share with them.
 
 This page is written by `python -m benchmarks.overrides`, from
 [the measurements](../benchmarks/results/overrides-2-cores.json) of

@@ -201,9 +201,10 @@ algorithm: several aims, set beside slower peers on another machine, ask for mor
 know of each line:
 
 - **K-means with few centers**: on Numba a pass over all rows still takes longer than reading them.
-  Bounds save rows, not the time of those that are left. On NumPy each block is multiplied, laid
-  on its side, and looked through for the lowest and the second lowest, one array operation after
-  another; with 16 features, copying the rows that are in question comes on top.
+  Bounds save rows, not the time of those that are left. On NumPy each block is multiplied, looked
+  through for the lowest, and for the second lowest, one array operation after another, and copying
+  the rows that are in question comes on top; with 16 features, so does laying the products on
+  their side.
 - **K-means with many centers**: on Numba, images are searched for among all centers by tiles that
   stay in registers, short of a matrix library's speed, and many are read in each iteration
   although they keep their center.
@@ -215,7 +216,8 @@ know of each line:
   the weights that the other core has just moved come on top. On JAX the program is XLA's, as the
   best peer's is. On NumPy a matrix library lays out both factors of each product anew, every other
   operation runs on one core, and Adam has fourteen of them.
-- **Least squares**: on Numba, laying the centred rows out in panels takes a quarter of the time.
+- **Least squares**: on Numba, laying the centred rows out in panels takes a quarter of the time. On
+  NumPy two thirds of it are a matrix library's product of each block with itself, on one core each.
   XLA has no product of a matrix with itself, so that JAX makes both halves of it.
 - **Gradient descent** reads X once a step. More than the limit is only to be had by way of the Gram
   matrix, which is another algorithm. JAX reads X twice.
