@@ -113,7 +113,7 @@ def _polynomial_basis(
 ) -> Array:  # fmt: skip
     # A column at a time is what a layout by columns wants.
     multiply = multiply_columns if order == "F" else multiply_rows
-    return expand(X, min_degree, max_degree, interaction_only, include_bias, order, multiply)
+    return expand(X, min_degree, max_degree, interaction_only, include_bias, order, multiply, order)
 
 
 def multiply_rows(X: Floats, out: Floats, column: int, steps: tuple[Level, ...]) -> None:

@@ -17,6 +17,8 @@ Floats = np.ndarray[Any, Any]
 Multiply = Callable[[Floats, Floats, int, tuple[Level, ...]], None]
 
 BLOCK_BYTES = 1 << 20
+# Rows in a block of polynomials from which it is laid out by columns, and then turned around.
+TURNED = 128
 
 
 def blocks(n: int, row_bytes: int, least: int = 16) -> Iterator[slice]:
@@ -83,16 +85,24 @@ def _polynomial_basis(
     backend: Backend, X: Array, min_degree: int, max_degree: int, interaction_only: bool,
     include_bias: bool, order: str,
 ) -> Array:  # fmt: skip
+    # What is multiplied at once is a row's few terms of one degree and first feature, or a column.
+    terms = count_terms(X.shape[1], max_degree, interaction_only)
+    is_turned = order == "C" and TURNED * X.itemsize * terms <= BLOCK_BYTES
     return expand(
-        X, min_degree, max_degree, interaction_only, include_bias, order, multiply_columns
-    )
+        X, min_degree, max_degree, interaction_only, include_bias, order, multiply_columns,
+        "F" if is_turned else order,
+    )  # fmt: skip
 
 
 def expand(
     X: Floats, min_degree: int, max_degree: int, interaction_only: bool, include_bias: bool,
-    order: Any, multiply: Multiply,
+    order: Any, multiply: Multiply, layout: Any,
 ) -> Floats:  # fmt: skip
-    """Fill the basis block by block; degrees too low to keep are in a block of their own."""
+    """Fill the basis block by block.
+
+    Where degrees are too low to keep, or a block is laid out in another way than the result, it
+    has a place of its own.
+    """
     n, width = X.shape
     bias = int(include_bias)
     terms = count_terms(width, max_degree, interaction_only)
@@ -103,14 +113,16 @@ def expand(
     if max_degree == 0:
         return out
     # Laid out by columns, a block is as good as its columns are long.
+    scratch: Floats | None = None
     for rows in blocks(n, X.itemsize * (bias + terms), least=4096 if order == "F" else 16):
-        block = np.asarray(X[rows], order=order)
-        if not skipped:
+        block = np.asarray(X[rows], order=layout)
+        if layout == order and not skipped:
             multiply(block, out[rows], bias, steps)
-        else:
-            scratch = np.empty((len(block), terms), X.dtype, order=order)
-            multiply(block, scratch, 0, steps)
-            out[rows, bias:] = scratch[:, skipped:]
+            continue
+        if scratch is None:
+            scratch = np.empty((len(block), terms), X.dtype, order=layout)
+        multiply(block, scratch[: len(block)], 0, steps)
+        out[rows, bias:] = scratch[: len(block), skipped:]
     return out
 
 
