@@ -66,3 +66,71 @@ def test_parts_copied_by_threads_are_all_there(shape):
     assert host.nbytes > 2 * PART
     for sent in (host, host[::-1], np.asfortranarray(host)):
         np.testing.assert_array_equal(aligned(sent), sent)
+
+
+@pytest.fixture
+def rooms(monkeypatch):
+    """What the backend keeps, nothing at first, and at most 10 MB."""
+    import accelml_jax
+
+    monkeypatch.setattr(accelml_jax, "_rooms", rooms := [])
+    monkeypatch.setattr(accelml_jax, "MOST_KEPT", 10**7)
+    return rooms
+
+
+def sent(rows, value):
+    """An array of rows of 40 bytes that lies where it cannot be shared, and its new place."""
+    backend = CASES["jax"].make()
+    host = at(16, (rows, 10), "f4")
+    host[...] = value
+    with backend.context():
+        arrived = backend.asarray(host)
+        return arrived, arrived.unsafe_buffer_pointer()
+
+
+def test_memory_that_nobody_holds_is_used_again(rooms):
+    arrived, place = sent(100_000, 1)
+    assert len(rooms) == 1
+    del arrived
+    arrived, again = sent(90_000, 2)
+    assert again == place
+    assert len(rooms) == 1
+    assert (np.asarray(arrived) == 2).all()
+
+
+def test_memory_that_somebody_holds_is_not(rooms):
+    arrived, place = sent(100_000, 1)
+    tripled = 3 * arrived
+    for value in (2, 3):
+        assert sent(100_000, value)[1] != place
+        seen = np.asarray(arrived)  # shares the memory
+    del arrived
+    for value in (4, 5):
+        assert sent(100_000, value)[1] != place
+        assert (seen == 1).all()
+    assert (np.asarray(tripled) == 3).all()
+
+
+def test_what_a_program_still_reads_is_not_written_to(rooms):
+    backend = CASES["jax"].make()
+    with backend.context():
+        slow = backend.compile(lambda x: sum(x @ (x.T @ x) for _ in range(20))[0, 0])
+    for value in (1, 2, 3, 4):
+        arrived, _ = sent(100_000, value)
+        found = slow(arrived)
+        del arrived
+        sent(100_000, 9)
+        assert float(found) == pytest.approx(20 * 10 * 100_000 * value**3, rel=1e-3)
+
+
+def test_no_more_is_kept_than_there_may_be(rooms):
+    held = [sent(count, 1)[0] for count in (40_000, 50_000, 120_000, 300_000)]
+    assert sum(room.nbytes for room in rooms) <= 10**7
+    assert max(room.nbytes for room in rooms) < 6_000_000  # 12 MB are not kept
+    assert [int(array[0, 0]) for array in held] == [1, 1, 1, 1]
+
+
+def test_a_large_room_is_not_taken_for_little(rooms):
+    arrived, place = sent(150_000, 1)
+    del arrived
+    assert sent(50_000, 2)[1] != place
