@@ -134,3 +134,12 @@ def test_a_large_room_is_not_taken_for_little(rooms):
     arrived, place = sent(150_000, 1)
     del arrived
     assert sent(50_000, 2)[1] != place
+
+
+def test_what_is_kept_can_be_given_back(rooms):
+    import accelml_jax
+
+    arrived, _ = sent(100_000, 1)
+    accelml_jax.release()
+    assert not rooms
+    assert (np.asarray(arrived) == 1).all()

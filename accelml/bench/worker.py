@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import math
+import sys
 import time
 import traceback
 import warnings
@@ -172,6 +173,8 @@ def peak_of(function: Callable[[], object]) -> float | None:
 
 def trim_heap() -> None:
     """Give freed memory back to the system, so that using it again is seen."""
+    if "accelml_jax" in sys.modules:
+        sys.modules["accelml_jax"].release()
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError):

@@ -198,6 +198,12 @@ def room_for(size: int) -> np.ndarray[Any, Any]:
     return room
 
 
+def release() -> None:
+    """Give the memory that is kept for the next copies back to the system."""
+    with _lock:
+        _rooms.clear()
+
+
 def fits(size: int, room: np.ndarray[Any, Any]) -> bool:
     """Whether so many bytes fill at least half of the room."""
     return size <= room.nbytes <= 2 * size
