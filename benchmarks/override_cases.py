@@ -105,6 +105,7 @@ CASES: dict[str, tuple[Timed, ...]] = {
     "accelml.linear_model.least_squares_sums.moments": (
         *REGRESSIONS,
         Timed("500,000 × 100, rough", 500_000, 100, 1, {"rough": True}),
+        Timed("500,000 × 100, rough, unweighted", 500_000, 100, 1, {"rough": True, "equal": True}),
     ),
     "accelml.linear_model.least_squares_sums.triangle": REGRESSIONS[:1],
     "accelml.linear_model.least_squares_sums.upper": (

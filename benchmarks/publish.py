@@ -217,7 +217,7 @@ know of each line:
   best peer's is. On NumPy a matrix library lays out both factors of each product anew, every other
   operation runs on one core, and Adam has fourteen of them.
 - **Least squares**: on Numba, laying the centred rows out in panels takes a quarter of the time. On
-  NumPy two thirds of it are a matrix library's product of each block with itself, on one core each.
+  NumPy most of it is a matrix library's product of each block with itself, on one core each.
   XLA has no product of a matrix with itself, so that JAX makes both halves of it.
 - **Gradient descent** reads X once a step. More than the limit is only to be had by way of the Gram
   matrix, which is another algorithm. JAX reads X twice.

@@ -243,9 +243,10 @@ def train_epoch(
 
 
 def least_squares(
-    rng: Generator, n: int, d: int, k: int, fit_intercept: bool = True, rough: bool = False
-) -> tuple[Any, ...]:
-    targets, weights = rng.standard_normal((n, k)), weights_of(rng, n)
+    rng: Generator, n: int, d: int, k: int, fit_intercept: bool = True, rough: bool = False,
+    equal: bool = False,
+) -> tuple[Any, ...]:  # fmt: skip
+    targets, weights = rng.standard_normal((n, k)), np.ones(n) if equal else weights_of(rng, n)
     return rows_of(rng, n, d), targets, weights, fit_intercept, *([rough] if rough else [])
 
 
@@ -338,7 +339,9 @@ ARGUMENTS = {
         block_moments, INTERCEPT, wide=(1, 2, 3, 4)
     ),
     "accelml.linear_model.least_squares_sums.moments": Arguments(
-        least_squares, (*INTERCEPT, {"rough": True}), wide=(1, 2)
+        least_squares,
+        (*INTERCEPT, {"rough": True}, {"rough": True, "equal": True}),
+        wide=(1, 2),
     ),
     "accelml.linear_model.least_squares_sums.triangle": Arguments(
         least_squares, INTERCEPT, wide=(1, 2)

@@ -103,11 +103,11 @@ def test_memory_that_somebody_holds_is_not(rooms):
     tripled = 3 * arrived
     for value in (2, 3):
         assert sent(100_000, value)[1] != place
-        seen = np.asarray(arrived)  # shares the memory
+    seen = np.asarray(arrived)  # shares the memory
     del arrived
     for value in (4, 5):
         assert sent(100_000, value)[1] != place
-        assert (seen == 1).all()
+    assert (seen == 1).all()
     assert (np.asarray(tripled) == 3).all()
 
 
