@@ -56,7 +56,7 @@ $(VENV)/.peers: pyproject.toml | $(VENV)/.dev
 	$(PIP) install --quiet --group peers
 	@touch $@
 
-# Nothing else may run meanwhile, for half an hour or more on two cores. BENCH holds the results.
+# Nothing else may run meanwhile, for an hour and a half on two cores. BENCH holds the results.
 BENCH ?= bench
 RACES = $(PYTEST) benchmarks/bench_workloads.py --timeout=3600 -p no:xdist -q \
   --benchmark-columns=median --benchmark-json=$(BENCH)/pytest-benchmark.json --save $(BENCH)
