@@ -143,3 +143,49 @@ def test_what_is_kept_can_be_given_back(rooms):
     accelml_jax.release()
     assert not rooms
     assert (np.asarray(arrived) == 1).all()
+
+
+def rise(function):
+    """How far memory rises, in bytes, once what is compiled is there."""
+    from accelml.bench.worker import peak_of
+
+    function()
+    peak = peak_of(function)
+    if peak is None:
+        pytest.skip("this system does not tell the peak of resident memory")
+    return peak
+
+
+def test_whether_a_jax_array_is_finite_takes_no_memory():
+    """One answer for each entry is a quarter of X."""
+    from accelml.cluster import KMeans
+    from accelml.validation import refuse_not_finite
+
+    backend = CASES["jax"].make()
+    with backend.context():
+        X = backend.asarray(np.ones((60_000, 500), np.float32))
+        assert rise(lambda: refuse_not_finite(KMeans(), X, backend=backend)) < 0.1 * X.nbytes
+
+
+def estimators():
+    """What learns from a JAX array, and how many times its size memory may rise."""
+    from accelml.anomaly import GaussianAnomalyDetector
+    from accelml.cluster import KMeans
+    from accelml.linear_model import LinearRegression
+
+    yield GaussianAnomalyDetector(), 0.2
+    yield KMeans(3, n_init=1, max_iter=300, random_state=0), 0.5
+    # Dependent features, so that the rows themselves are decomposed, block by block.
+    yield LinearRegression(), 0.8
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_a_jax_array_is_not_copied_by_a_fit(which):
+    import jax
+
+    model, most = list(estimators())[which]
+    host = np.random.default_rng(0).standard_normal((200_001, 100)).astype(np.float32)
+    host[:, 1] = host[:, 0]
+    X = jax.numpy.asarray(host)
+    target = host[:, 2]
+    assert rise(lambda: model.fit(X, target)) < most * X.nbytes

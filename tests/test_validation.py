@@ -44,6 +44,21 @@ def test_numbers_whose_sum_overflows_are_not_refused():
     np.testing.assert_array_equal(checked(X), X)
 
 
+@pytest.mark.parametrize("values", [[np.nan], [np.inf], [-np.inf], [np.inf, -np.inf]], ids=str)
+def test_what_is_not_finite_is_refused_on_every_device(backend, values):
+    X = np.ones((1000, 3), np.float32)
+    X[700 : 700 + len(values), 1] = values
+    with backend.context(), pytest.raises(ValueError, match="Input X contains"):
+        check_X(KMeans(), backend.asarray(X), backend=backend, owned=backend, reset=True)
+
+
+def test_numbers_whose_sum_overflows_are_refused_on_no_device(backend):
+    X = np.full((9, 2), 3e38, np.float32)
+    with backend.context():
+        found = check_X(KMeans(), backend.asarray(X), backend=backend, owned=backend, reset=True)
+        np.testing.assert_array_equal(backend.to_numpy(found), X)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 1), (1000, 3)])
 def test_fewer_rows_than_threads(shape):
     assert has_finite_sum(np.ones(shape))

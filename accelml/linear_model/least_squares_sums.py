@@ -145,15 +145,24 @@ def triangle(
             parts = [xp.ones_like(weights)[:, None], *parts]
         return xp.sqrt(weights)[:, None] * xp.concat(parts, axis=1)
 
-    def stack(r: Array, rows: tuple[Array, ...]) -> tuple[Array, Array]:
-        r = upper(backend, xp.concat([r, design(rows)], axis=0))
+    size = block_rows(backend, columns)
+    whole = (X.shape[0] - 1) // size  # and up to ``size`` rows beside
+
+    def stack(r: Array, rows: tuple[Array, ...]) -> Array:
+        return upper(backend, xp.concat([r, design(rows)], axis=0))
+
+    def stack_block(r: Array, starts: tuple[Array]) -> tuple[Array, Array]:
+        # Taken where they lie: as an axis of X, the blocks may be a copy of it.
+        index = starts[0] + xp.arange(size)
+        r = stack(r, tuple(xp.take(part, index, axis=0) for part in (X, targets, weights)))
         return r, r[0, 0]
 
-    whole, rest = blocks(backend, (X, targets, weights), block_rows(backend, columns))
-    if whole is None:
+    rest = tuple(part[whole * size :, ...] for part in (X, targets, weights))
+    if whole == 0:
         return Triangle(upper(backend, design(rest)), origin, target_origin)
-    r, _ = backend.scan(stack, xp.zeros((columns, columns), dtype=xp.float64), whole)
-    return Triangle(stack(r, rest)[0], origin, target_origin)
+    none = xp.zeros((columns, columns), dtype=xp.float64)
+    r, _ = backend.scan(stack_block, none, (size * xp.arange(whole),))
+    return Triangle(stack(r, rest), origin, target_origin)
 
 
 @kernel
@@ -216,7 +225,7 @@ def from_products(
 def block_rows(backend: Backend, columns: int) -> int:
     """How many rows to take at once: so many that what they add up to is small beside them."""
     entries = BLOCK["cpu" if backend.device.startswith("cpu") else "other"]
-    return max(256, entries // columns, 4 * columns)
+    return max(256, entries // columns, 2 * columns)
 
 
 def blocks(

@@ -290,7 +290,7 @@ def test_how_many_rows_are_taken_at_once(monkeypatch):
     backend = get_backend("numpy")
     assert block_rows(backend, 3) == 2000
     assert block_rows(backend, 50) == 256
-    assert block_rows(backend, 100) == 400
+    assert block_rows(backend, 150) == 300
     assert block_rows(Elsewhere(), 3) == 30_000
 
 
