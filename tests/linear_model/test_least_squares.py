@@ -20,10 +20,13 @@ from accelml.linear_model.least_squares_descent import descend, make_rows
 from accelml.linear_model.least_squares_sums import (
     Moments,
     Triangle,
+    block_moments,
     block_rows,
     blocks,
+    from_products,
     merge,
     moments,
+    near_means,
     triangle,
 )
 from accelml.optimize import Stop
@@ -281,6 +284,17 @@ def test_blocks_of_four_and_the_last_rows(backend, n):
             )
 
 
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("n", [1, 255, 256, 257, 511, 512, 513])
+@pytest.mark.backends("numpy", "numpy-generic", "array-api-strict")
+def test_a_triangle_of_whole_blocks_and_the_last_rows(backend, n):
+    X, y, weights = rows(1, n)
+    r, origin, target_origin = on(backend, triangle, X, y, weights, True)
+    ones = np.ones((n, 1))
+    design = np.sqrt(weights)[:, None] * np.hstack([ones, X - origin, y - target_origin])
+    np.testing.assert_allclose(r.T @ r, design.T @ design, atol=1e-11)
+
+
 class Elsewhere:
     device = "gpu:0"
 
@@ -316,15 +330,99 @@ def test_weights_of_any_unit_and_a_first_row_without_weight(backend, fit_interce
         assert np.abs(origin).max() < 100
 
 
-def rough_rows(condition):
+def sums_of_block(backend, X, targets, weights, fit_intercept, **rough):
+    """As seen from zero, on the host."""
+    with backend.context():
+        arrays = [backend.asarray(part) for part in (X, targets, weights)]
+        origins = [backend.asarray(np.zeros(part.shape[1])) for part in (X, targets)]
+        found = block_moments(backend, *arrays, *origins, fit_intercept, **rough)
+        assert all(part.dtype == backend.xp.float64 for part in found)
+        return Moments(*map(backend.to_numpy, found))
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.backends("numpy-generic", "array-api-strict", "jax")
+def test_rough_sums_are_of_the_type_of_the_rows_and_their_means_are_mended(backend, fit_intercept):
+    rng = np.random.default_rng(3)
+    X = (rng.standard_normal((4000, 3)) + 50).astype(np.float32)
+    targets, weights = rng.standard_normal((4000, 2)) + 7, rng.random(4000)
+    expected = expected_moments(X, targets, weights, fit_intercept)
+    fine = sums_of_block(backend, X, targets, weights, fit_intercept)
+    rough = sums_of_block(backend, X, targets, weights, fit_intercept, rough=True)
+
+    def error(found, name):
+        exact = getattr(expected, name)
+        return float(np.abs(getattr(found, name) - exact).max() / (np.abs(exact).max() or 1))
+
+    for name in Moments._fields:
+        assert error(fine, name) < 1e-13
+    assert 1e-10 < error(rough, "gram") < 1e-5
+    assert 1e-10 < error(rough, "moment") < 1e-4
+    # A mean of float32 alone is wrong by more than this.
+    assert error(rough, "mean") < 1e-9
+    assert error(rough, "target_mean") < 1e-8
+    if not fit_intercept:
+        assert not rough.mean.any()
+        assert not rough.target_mean.any()
+
+
+@pytest.mark.backends("numpy-generic", "array-api-strict", "jax")
+@pytest.mark.parametrize("rough", [True, False])
+def test_a_block_without_weight_has_sums_of_zero(backend, rough):
+    X, y, _ = rows(0)
+    found = sums_of_block(backend, X, y, np.zeros(N), True, rough=rough)
+    assert all((part == 0).all() for part in found)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0])
+@pytest.mark.backends("numpy", "array-api-strict", "jax")
+def test_a_place_near_the_means_is_that_of_a_few_rows(backend, scale, monkeypatch):
+    monkeypatch.setattr(least_squares_sums, "SAMPLE", 100)
+    rng = np.random.default_rng(4)
+    X, targets = rng.standard_normal((950, 3)) + 5, rng.standard_normal((950, 2))
+    weights = rng.random(950) * scale
+    few = slice(None, None, 10)
+    expected = np.average(np.hstack([X, targets])[few], axis=0, weights=weights[few])
+
+    def near(X, targets, weights, fit_intercept=True):
+        with backend.context():
+            arrays = [backend.asarray(part) for part in (X, targets, weights)]
+            found = near_means(backend, *arrays, fit_intercept)
+            assert found.dtype == backend.xp.float64
+            return backend.to_numpy(found)
+
+    np.testing.assert_allclose(near(X, targets, weights), expected, rtol=1e-13)
+    narrow = [part.astype(np.float32) for part in (X, targets)]
+    np.testing.assert_allclose(near(*narrow, weights), expected, atol=1e-6)
+    assert not near(X, targets, weights, fit_intercept=False).any()
+    # Where none of them counts, it is the row that counts most.
+    weights[few] = 0
+    heaviest = weights.argmax()
+    found = near(X, targets, weights)
+    np.testing.assert_array_equal(found, np.hstack([X, targets])[heaviest])
+
+
+@pytest.mark.backends("numpy", "array-api-strict", "jax")
+def test_the_moments_of_no_weight_lie_at_the_place_they_are_seen_from(backend):
+    with backend.context():
+        near = backend.asarray(np.arange(5, dtype=np.float32))
+        products = backend.asarray(np.zeros((6, 6)))
+        found = Moments(*map(backend.to_numpy, from_products(backend, products, near, 3, True)))
+    np.testing.assert_array_equal(found.mean, [0, 1, 2])
+    np.testing.assert_array_equal(found.target_mean, [3, 4])
+    assert not found.gram.any()
+    assert not found.moment.any()
+
+
+def rough_rows(condition, n=30_000, d=40):
     """Enough rows of float32 to be multiplied in float32, and the weights that they come from."""
     rng = np.random.default_rng(8)
-    X = rng.standard_normal((30_000, 40)) + 1e3
+    X = rng.standard_normal((n, d)) + 1e3
     X[:, 1] = X[:, 0] + X[:, 1] / condition
     X = X.astype(np.float32)
-    true = rng.standard_normal((40, 2))
-    targets = (X.astype(np.float64) - 1e3) @ true + rng.standard_normal((30_000, 2))
-    return X, targets, np.ones(30_000)
+    true = rng.standard_normal((d, 2))
+    targets = (X.astype(np.float64) - 1e3) @ true + rng.standard_normal((n, 2))
+    return X, targets, np.ones(n)
 
 
 def solved(backend, X, targets, weights):
@@ -357,6 +455,36 @@ def test_columns_that_nearly_depend_are_multiplied_in_float64(backend, worse, mo
     monkeypatch.setattr(module, "LARGE", np.inf)
     exact = solved(backend, X, targets, weights)
     np.testing.assert_array_equal(found.weights, exact.weights)
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_rough"), [(1.0, True), (100.0, False)]
+)  # with 100, float32 is tried and found to be too little
+@pytest.mark.backends("numpy-generic", "array-api-strict")
+def test_rows_are_multiplied_in_float32_and_again_where_that_was_too_little(
+    backend, condition, is_rough, monkeypatch
+):
+    X, targets, weights = rough_rows(condition, 400, 3)
+    if not is_rough:  # a sample would have told
+        monkeypatch.setattr(module, "WORSE", np.inf)
+    exact = solved(backend, X, targets, weights)
+    monkeypatch.setattr(module, "LARGE", X.size)
+    found = solved(backend, X, targets, weights)
+    assert found.solver == exact.solver == "cholesky"
+    apart = np.abs(found.weights - exact.weights).max()
+    assert 1e-10 < apart < 1e-4 if is_rough else apart == 0
+
+
+def test_from_how_many_rows_on_float32_is_tried(monkeypatch):
+    X = rough_rows(1.0, 96, 3)[0]
+    backend = get_backend("numpy")
+    monkeypatch.setattr(module, "LARGE", 96 * 3)
+    assert is_rough_worth_while(backend, X[:96], True)
+    assert not is_rough_worth_while(backend, X[:95], True)
+    monkeypatch.setattr(module, "LARGE", 1)
+    assert not is_rough_worth_while(backend, X[:95], True)
+    # Whatever the unit is.
+    assert not is_rough_worth_while(backend, 1e-4 * rough_rows(100.0, 200, 3)[0], True)
 
 
 @pytest.mark.parametrize(
