@@ -34,7 +34,7 @@ def test_what_arrives_is_what_was_sent(shape, offset, dtype):
 
 def test_a_copy_is_shared_and_the_users_array_is_not():
     """Large arrays that XLA cannot use where they lie are copied once, and not by JAX again."""
-    from accelml_jax import aligned
+    from accelml_jax.copies import aligned
 
     host = at(16, (70_000, 9), "f4")
     copy = aligned(host)
@@ -51,7 +51,7 @@ def test_a_copy_is_shared_and_the_users_array_is_not():
 
 
 def test_what_lies_well_or_is_small_is_not_copied():
-    from accelml_jax import aligned
+    from accelml_jax.copies import aligned
 
     for host in (at(0, (70_000, 9), "f4"), at(16, (3, 5), "f4")):
         assert aligned(host) is host
@@ -59,7 +59,7 @@ def test_what_lies_well_or_is_small_is_not_copied():
 
 @pytest.mark.parametrize("shape", [(6_000_001,), (700_001, 9), (3, 2_000_001)])
 def test_parts_copied_by_threads_are_all_there(shape):
-    from accelml_jax import PART, aligned
+    from accelml_jax.copies import PART, aligned
 
     host = at(16, shape, "f4")
     host[...] = np.arange(host.size, dtype="f4").reshape(shape)
@@ -71,10 +71,10 @@ def test_parts_copied_by_threads_are_all_there(shape):
 @pytest.fixture
 def rooms(monkeypatch):
     """What the backend keeps, nothing at first, and at most 10 MB."""
-    import accelml_jax
+    from accelml_jax import copies
 
-    monkeypatch.setattr(accelml_jax, "_rooms", rooms := [])
-    monkeypatch.setattr(accelml_jax, "MOST_KEPT", 10**7)
+    monkeypatch.setattr(copies, "_rooms", rooms := [])
+    monkeypatch.setattr(copies, "MOST_KEPT", 10**7)
     return rooms
 
 
@@ -179,7 +179,7 @@ def estimators():
     yield LinearRegression(), 0.8
 
 
-@pytest.mark.parametrize("which", range(3))
+@pytest.mark.parametrize("which", range(3), ids=["Gaussian", "k-means", "least squares"])
 def test_a_jax_array_is_not_copied_by_a_fit(which):
     import jax
 

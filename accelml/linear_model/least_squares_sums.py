@@ -223,7 +223,7 @@ def from_products(
 
 
 def block_rows(backend: Backend, columns: int) -> int:
-    """How many rows to take at once: so many that what they add up to is small beside them."""
+    """How many rows to take at once: at least twice as many as what they add up to has."""
     entries = BLOCK["cpu" if backend.device.startswith("cpu") else "other"]
     return max(256, entries // columns, 2 * columns)
 
