@@ -1,5 +1,7 @@
 """How arrays come to JAX on the CPU: shared where that can be, and else copied once."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -189,3 +191,17 @@ def test_a_jax_array_is_not_copied_by_a_fit(which):
     X = jax.numpy.asarray(host)
     target = host[:, 2]
     assert rise(lambda: model.fit(X, target)) < most * X.nbytes
+
+
+def test_what_k_means_holds_for_each_row_is_little():
+    """Of short rows, a few numbers for each of them are as much as X."""
+    import jax
+
+    from accelml.cluster import KMeans
+
+    host = np.random.default_rng(0).standard_normal((1_000_000, 16)).astype(np.float32)
+    model = KMeans(8, init=host[:8], n_init=1, max_iter=8, tol=0)
+    X = jax.numpy.asarray(host)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # more iterations would be needed
+        assert rise(lambda: model.fit(X)) < 0.5 * X.nbytes

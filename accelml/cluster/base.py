@@ -132,18 +132,17 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_is_fitted(self)
         with self._session(X, self._work(X)) as session:
             X, centers = self._together(session, X)
-            weights = row_weights(X, sample_weight)
+            weights = sent_weights(session.backend, row_weights(X, sample_weight), X.dtype)
             return -self._label(session.backend, X, weights, centers)[1]
 
     def _label(
-        self, backend: Backend, X: Array, weights: Floats, centers: Array,
+        self, backend: Backend, X: Array, weights: Array, centers: Array,
         labels: Array | None = None,
     ) -> tuple[np.ndarray[Any, Any], float]:  # fmt: skip
         """Labels, where they are not known, and the inertia by them."""
         if labels is None:
             labels = labels_of(backend, X, centers)
-        on_device = sent_weights(backend, weights, X.dtype)
-        inertia = float(inertia_of(backend, X, on_device, centers, labels))
+        inertia = float(inertia_of(backend, X, weights, centers, labels))
         if not np.isfinite(inertia):
             raise DivergenceError(
                 f"squared distances overflow {X.dtype}; scale X (for example with "

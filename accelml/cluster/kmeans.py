@@ -223,12 +223,12 @@ class KMeans(BaseKMeans):
         backend = session.backend
         generator = generator_of(self.random_state)
         tol = backend.asarray(self.tol, backend.xp.float64) * data.variance
-        origin = backend.to_numpy(data.points.origin)
+        origin, sent = backend.to_numpy(data.points.origin), data.points.weights
         best: Solution | None = None
 
         def fitted(reached: Array) -> dict[str, Any]:
             centers = away(backend.to_numpy(reached), origin)
-            labels, inertia = self._label(backend, X, weights, backend.asarray(centers))
+            labels, inertia = self._label(backend, X, sent, backend.asarray(centers))
             return {"cluster_centers_": centers, "labels_": labels, "inertia_": inertia}
 
         def inspect(reached: Array) -> bool:
@@ -248,7 +248,7 @@ class KMeans(BaseKMeans):
             on_device = backend.asarray(centers)
             labels = last_labels(backend, data.points, ended, on_device)
             ended.kept = ()
-            labels, inertia = self._label(backend, X, weights, on_device, labels)
+            labels, inertia = self._label(backend, X, sent, on_device, labels)
             found = Solution(centers, labels, inertia, ended)
             if best is None or is_better(found, best):
                 best = found

@@ -313,7 +313,8 @@ class MiniBatchKMeans(BaseKMeans):
         """Label the rows, if wanted."""
         if self.compute_labels:
             centers = backend.asarray(self.cluster_centers_)
-            self.labels_, self.inertia_ = self._label(backend, X, weights, centers)
+            sent = sent_weights(backend, weights, X.dtype)
+            self.labels_, self.inertia_ = self._label(backend, X, sent, centers)
 
     def _init_size(self, n: int) -> int:
         """Rows that the initial centers are chosen from."""
@@ -355,7 +356,8 @@ class MiniBatchKMeans(BaseKMeans):
             return starts[0]
         index = generator.integers(X.shape[0], size=size)
         rows = batch_rows(backend, X, backend.asarray(index.astype(np.int32)), origin)
-        inertias = [self._label(backend, rows, weights[index], start)[1] for start in starts]
+        sent = sent_weights(backend, weights[index], rows.dtype)
+        inertias = [self._label(backend, rows, sent, start)[1] for start in starts]
         return starts[int(np.argmin(inertias))]
 
     def _start(

@@ -47,11 +47,15 @@ def sum_rows(
 
 
 def sum_blocks(
-    backend: Any, of_block: Callable[..., Tree], add: Callable[[Tree, Tree], Tree], *columns: Array
+    backend: Any,
+    of_block: Callable[..., Tree],
+    add: Callable[[Tree, Tree], Tree],
+    *columns: Array,
+    entries: int = BLOCK_ENTRIES,
 ) -> Tree:
     """``of_block`` of each block of rows of the columns, the first of them X, added up."""
     n, d = columns[0].shape
-    rows = max(1, BLOCK_ENTRIES // d)
+    rows = max(1, entries // d)
     rest = (n - 1) % rows + 1
     total = of_block(*(column[:rest, ...] for column in columns))
     if rest == n:
@@ -68,21 +72,32 @@ def sum_blocks(
 
 
 def map_blocks(
-    backend: Any, of_block: Callable[..., Array], out: Array, size: int, *columns: Array
-) -> Array:
-    """``out`` with ``of_block`` of each block of rows of the columns; the last two may overlap."""
-    n = out.shape[0]
+    backend: Any,
+    of_block: Callable[..., tuple[Array, ...]],
+    out: tuple[Array, ...],
+    size: int,
+    *columns: Array,
+    first: Array | int = 0,
+) -> tuple[Array, ...]:
+    """``out`` with ``of_block`` of each block of rows of the columns, from the row ``first`` on.
+
+    The last two blocks may overlap.
+    """
+    n = out[0].shape[0]
     size = min(size, n)
     lax = backend.jax.lax
 
-    def step(out: Array, starts: tuple[Array]) -> tuple[Array, Array]:
+    def step(out: tuple[Array, ...], starts: tuple[Array]) -> tuple[tuple[Array, ...], Array]:
         (start,) = starts
-        parts = (lax.dynamic_slice_in_dim(column, start, size) for column in columns)
-        return lax.dynamic_update_slice_in_dim(out, of_block(*parts), start, 0), start
+        parts = (lax.dynamic_slice_in_dim(column, first + start, size) for column in columns)
+        found = zip(out, of_block(*parts), strict=True)
+        put = lax.dynamic_update_slice_in_dim
+        return tuple(put(into, block, start, 0) for into, block in found), start
 
     starts = backend.xp.minimum(backend.xp.arange(0, n, size), n - size)
     running: Backend = backend
-    return running.scan(step, out, (starts,))[0]
+    filled: tuple[Array, ...] = running.scan(step, out, (starts,))[0]
+    return filled
 
 
 def visit_rows(

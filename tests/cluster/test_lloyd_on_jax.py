@@ -12,11 +12,11 @@ from tests.backends import CASES
 pytestmark = pytest.mark.backends("jax")
 
 
-def states(backend, X, centers, iterations):
+def states(backend, X, centers, weights, iterations):
     """The states after every iteration, on the host."""
     with backend.context():
         X, centers = backend.asarray(X), backend.asarray(centers)
-        points = centered(backend, X, backend.asarray(np.ones(len(X), X.dtype))).points
+        points = centered(backend, X, backend.asarray(weights, X.dtype)).points
         place = backend.asarray
         state = State(
             centers - points.origin, place(np.full(len(X), -1, np.int32)), place(np.zeros(())),
@@ -29,11 +29,12 @@ def states(backend, X, centers, iterations):
             yield points, State(*map(backend.to_numpy, state[:5]))
 
 
-def check(backend, X, centers, tolerance, iterations):
+def check(backend, X, centers, tolerance, iterations, weights=None):
     plain = CASES["numpy-generic"].make()
+    weights = np.ones(len(X)) if weights is None else weights
     wide = X.astype(np.float64), centers.astype(np.float64)
-    ours = list(states(backend, X, centers, iterations))
-    theirs = states(plain, *wide, iterations)
+    ours = list(states(backend, X, centers, weights, iterations))
+    theirs = states(plain, *wide, weights, iterations)
     for (_, found), (_, expected) in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(found.labels, expected.labels)
         assert found.centers.dtype == X.dtype
@@ -86,3 +87,34 @@ def test_rows_half_way_go_to_the_lowest_index(backend, d):
     pairs = rng.integers(4, size=(2, 500))
     X = (centers[pairs[0]] + centers[pairs[1]]) / 2
     check(backend, X, centers, 1e-11, 1)
+
+
+@pytest.mark.parametrize("n", [65_536, 65_537, 150_001])
+def test_parts_of_rows_that_overlap(backend, n):
+    """A row in two parts is moved once; weights are fractions, and some are 0."""
+    from accelml_jax.cluster import PART
+
+    assert n >= PART
+    rng = np.random.default_rng(n)
+    X = rng.standard_normal((n, 3))
+    weights = rng.random(n) * (rng.random(n) > 0.2)
+    check(backend, X, X[:7], 1e-11, 4, weights)
+
+
+def test_a_cluster_that_all_rows_have_left_has_no_weight(backend):
+    """What rounding leaves of the sums of fractions is not taken for a row."""
+    from accelml_jax.cluster import keep_up, nothing_kept, sums_of
+
+    weights = np.array([0.1, 0.2, 0.3, 0.7])
+    with backend.context():
+        X = backend.asarray(np.ones((4, 2)))
+        points = centered(backend, X, backend.asarray(weights)).points
+        kept, labels = nothing_kept(backend.xp, 2, 2), np.full(4, -1, np.int32)
+        for row, label in [(0, 0), (1, 0), (2, 0), (3, 1), (0, 1), (1, 1), (2, 1)]:
+            before, labels = labels, labels.copy()
+            labels[row] = label
+            kept = keep_up(backend, points, kept, *map(backend.asarray, (before, labels)))
+        assert float(kept.weight[0]) != 0
+        sums = sums_of(backend.xp, kept)
+        assert float(sums.weight[0]) == 0
+        assert float(sums.weight[1]) == pytest.approx(1.3)
