@@ -232,8 +232,8 @@ know of each line:
 - **Memory** was to rise by no more than 0.2 X in a fit of k-means, logistic regression and the
   Gaussian. Numba and NumPy keep to it, barely where 1,000,000 rows of 16 features are clustered: a
   label and a bound alone are 0.13 X there. JAX misses it by its copy of X, and
-  there by its dozen of numbers for each row as well. A JAX array that is passed to `fit` is not
-  copied.
+  there by its numbers for each row as well: a weight, and labels before and after. A JAX array that
+  is passed to `fit` is not copied.
 """
 SIZES = """Seconds of a warm `fit` against size, and the size from which a backend is faster than
 NumPy.
