@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_curve
 
-from accelml.anomaly.threshold import BUCKETS, best_threshold, share_below, threshold_curve
+from accelml.anomaly.threshold import (
+    BUCKETS,
+    best_threshold,
+    share_below,
+    sums_below,
+    threshold_curve,
+)
 
 
 def f1_of(is_anomaly, called, weights):
@@ -234,3 +240,21 @@ def test_a_share_lies_halfway():
     for n in (300, 307, 1000):
         offset = share_below(np.random.default_rng(n).random(n), np.ones(n), 30 / n)
         assert (np.random.default_rng(n).random(n) < offset).sum() == 30
+
+
+def test_above_the_highest_score_in_double_precision():
+    """Where every row is an anomaly; one more, in float32, is another number."""
+    scores = np.linspace(0, 0.1, 5_000, dtype=np.float32)
+    highest = scores[-1]
+    assert float(highest + np.float32(1)) != float(highest) + 1
+    assert best_threshold(scores, np.ones(5_000, bool)).threshold == float(highest) + 1
+
+
+def test_rows_of_one_weight_are_counted():
+    """A sum of so many tenths would be rounded so many times."""
+    scores, weights = np.arange(100_000) // 2, np.full(100_000, 0.1)
+    assert weights.cumsum()[-1] != 100_000 * 0.1
+    levels, (alarms, found) = sums_below(scores, weights, scores % 2 == 0)
+    np.testing.assert_array_equal(levels, np.arange(50_000))
+    np.testing.assert_array_equal(alarms, 2 * np.arange(50_001) * 0.1)
+    np.testing.assert_array_equal(found, 2 * (np.arange(50_001) - np.arange(50_001) // 2) * 0.1)

@@ -93,6 +93,14 @@ def test_ties_go_to_the_lowest_index_on_every_backend(backend):
             assert backend.to_numpy(found).dtype == np.int32
 
 
+def test_where_all_is_at_the_origin_the_first_center_is_the_nearest(backend):
+    """Distances have no digits there that rounding could take."""
+    with backend.context():
+        X, norms = backend.asarray(np.zeros((5, 2))), backend.asarray(np.zeros(5))
+        labels = nearest(backend, X, norms, backend.asarray(np.zeros((3, 2))))
+        assert backend.to_numpy(labels).tolist() == [0] * 5
+
+
 def test_centers_that_the_expanded_form_cannot_tell_apart(backend):
     """In float32, |x|² is 1e6 here and one rounding of it 0.06; the distances are below 1e-4."""
     fine = np.arange(8, dtype=np.float32)[:, None] * np.float32(2**-10)

@@ -140,8 +140,11 @@ METRIC = np.array([[3.0, 1.0], [1.0, 0.5]])
 @FAST
 @pytest.mark.parametrize("metric", [(), METRIC], ids=["no guess", "a guess"])
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
-def test_two_loops_are_the_dense_update(backend, count, metric):
-    pairs = pairs_of(5, count)[0]._replace(metric=metric)
+@pytest.mark.parametrize("unit", [1.0, 0.01])
+def test_two_loops_are_the_dense_update(backend, count, metric, unit):
+    """Whether the function is steep or flat."""
+    pairs = pairs_of(5, count)[0]
+    pairs = Pairs(pairs.steps, unit * pairs.changes, pairs.inverse / unit, metric)
     gradient = np.array([1.0, -2.0, 0.5, 3.0])
     with backend.context():
         found = LBFGS(5).inverse_hessian_times(backend.xp, *on_device(backend, (pairs, gradient)))
@@ -150,7 +153,7 @@ def test_two_loops_are_the_dense_update(backend, count, metric):
 
 
 @FAST
-@pytest.mark.parametrize("count", [0, 2, 5])
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
 def test_lbfgs_goes_along_it_by_a_whole_step_and_remembers(backend, count):
     pairs, _ = pairs_of(5, count)
     gradient, after = np.array([1.0, -2.0, 0.5, 3.0]), np.array([0.01, -0.02, 0.0, 0.03])
@@ -180,12 +183,15 @@ def test_with_a_guess_the_first_step_is_a_whole_one_and_the_guess_is_kept(backen
 
 
 @FAST
-@pytest.mark.parametrize("after", [[1.0, -2.0, 0.5, 3.0], [2.0, -4.0, 1.0, 6.0]])
-def test_a_pair_without_curvature_is_not_remembered(backend, after):
-    """The gradient is the same there, or longer against the step: then H would not be positive."""
+@pytest.mark.parametrize(("factor", "length"), [(1, 1), (2, 1), (0.5, 1e-18)])
+def test_a_pair_without_curvature_is_not_remembered(backend, factor, length):
+    """The gradient is the same there, or longer against the step: then H would not be positive.
+
+    Or the step is nothing beside the change, and no more than a rounding.
+    """
     pairs, _ = pairs_of(5, 2)
-    before = Point(np.zeros(4), 0.0, np.array([1.0, -2.0, 0.5, 3.0]))
-    reached = Point(-before.gradient, -1.0, np.array(after))
+    before = Point(np.zeros(4), 0.0, np.array([1e3, -2e3, 5e2, 3e3]))
+    reached = Point(-length * before.gradient, -1.0, factor * before.gradient)
     with backend.context():
         arguments = on_device(backend, (pairs, before, reached))
         found = tree_map(backend.to_numpy, LBFGS(5).remember(backend.xp, *arguments))

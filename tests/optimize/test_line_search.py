@@ -62,13 +62,18 @@ def constant(xp, x, p):
     return xp.ones_like(x) * p, xp.zeros_like(x)
 
 
+def level(xp, x, p):
+    """As high everywhere, to within a rounding; it falls at the start, and rises elsewhere."""
+    return xp.ones_like(x), xp.where(x == 0, -xp.ones_like(x), p * x)
+
+
 def falling(xp, x, p):
     """Without a minimum."""
     return -p * x, -p * xp.ones_like(x)
 
 
 CURVES = (quadratic, barrier, exponential, eighth_power, more_thuente, wavy, kink)
-FUNCTIONS = {f.__name__: f for f in (*CURVES, rising, lone_point, constant, falling)}
+FUNCTIONS = {f.__name__: f for f in (*CURVES, rising, lone_point, constant, level, falling)}
 NAMES = [f.__name__ for f in CURVES]
 # One JAX device stands for both: what differs is the device alone.
 EVERY = pytest.mark.backends(*(name for name in CASES if name != "jax-second-device"))
@@ -201,6 +206,15 @@ def test_what_cannot_decrease_fails_at_the_start(backend, name):
     assert failed
     assert step == 0
     assert reached == start
+
+
+@EVERY
+def test_where_values_are_the_same_the_slope_tells(backend):
+    """No steeper than at the start, a parabola is as low as it was there, or lower."""
+    for p, accepts in [(0.5, True), (1.5, False)]:
+        *_, step, failed = run(backend, "level", p, 1.0, 2.0)
+        assert not failed
+        assert (step == 1) == accepts
 
 
 @EVERY
