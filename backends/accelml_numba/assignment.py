@@ -10,7 +10,7 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.distances import doubt, nearest, tie_margin
 from accelml.cluster.rows import column_means, labels_of
-from accelml_numba.compilation import compiled
+from accelml_numba.compilation import compiled, locked
 from accelml_numba.elkan import compare, fill_bounds, keep_centers
 from accelml_numba.pairs import in_groups, products_in_place
 from accelml_numba.panels import fill_panel, in_tiles, padded, products_of_panel, two_lowest
@@ -57,7 +57,7 @@ def prepared(X: Floats, origin: Floats, centers: Floats, loss: Floats) -> Search
     starts = np.full(rows, np.inf, X.dtype)
     starts[:k] = np.einsum("ij,ij->i", centers, centers)
     return Search(
-        np.ascontiguousarray(origin), np.ascontiguousarray(centers), factors, starts,
+        locked(np.ascontiguousarray(origin)), np.ascontiguousarray(centers), factors, starts,
         starts[:k].max(), shape, X.dtype.type(doubt(np, X)),
         float(tie_margin(np, X, np.float64(1), np.float64(1))), loss,
     )  # fmt: skip
@@ -154,7 +154,7 @@ def label(
 ) -> None:  # fmt: skip
     """Bring labels up to date, as ``assign`` does."""
     (n, d), k = X.shape, len(search.centers)
-    nothing = np.empty(0, np.int32)
+    X, nothing = locked(X), np.empty(0, np.int32)
 
     def part(start: int, stop: int) -> None:
         for first in range(start, stop, AT_ONCE):

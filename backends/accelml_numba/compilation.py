@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,3 +44,14 @@ def _compile(function: F, fast: set[str]) -> F:
         )
         kernel = numba.njit(**options)(function)
     return kernel
+
+
+def locked(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """An array that a kernel only reads, as one that cannot be written to.
+
+    To Numba these are two types, and the same kernel would be compiled for each that a user has:
+    memory maps and pandas' columns cannot be written to, nor can one number for all rows.
+    """
+    view = x.view()
+    view.flags.writeable = False
+    return view

@@ -19,7 +19,7 @@ from accelml.cluster.lloyd import ClusterSums, State, lloyd, moved, repair, upda
 from accelml.cluster.rows import Points, column_means
 from accelml_numba.assignment import BESIDE, IN_PLACE, assign, label, prepared
 from accelml_numba.barrier import add_one, look, together, wait_for_all
-from accelml_numba.compilation import compiled
+from accelml_numba.compilation import compiled, locked
 from accelml_numba.elkan import are_worth_bounds
 from accelml_numba.products import dot, prefetch_rows, rows_ahead
 from accelml_numba.tiles import ROWS as TILE_ROWS
@@ -105,7 +105,8 @@ def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Ar
             fill_search(j, kept.centers, search.shape, lanes, search.factors, search.starts)
         kept.control[[NEXT, MADE, ENDED]] = 0
         arguments: Any = (
-            X, search.origin, weights, step, kept.centers, search.factors, search.starts,
+            locked(X), search.origin, locked(weights), step, kept.centers, search.factors,
+            search.starts,
             search.shape, lanes, search.doubt, search.margin, kept.loss, kept.moves, kept.drift,
             kept.labels, kept.slack, kept.bounds, kept.reaches, kept.ends, changes, kept.totals,
             kept.counts, kept.control, float(tol), left, shift,

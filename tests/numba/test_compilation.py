@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tests.backends import problem
@@ -39,3 +40,18 @@ def test_a_second_process_finds_the_machine_code_of_the_first():
     hits, misses = counts[1]
     assert hits >= 1
     assert misses == 0
+
+
+def test_what_cannot_be_written_to_compiles_nothing_anew():
+    """Nor do weights: without any, one number that cannot be written to stands for all rows."""
+    from accelml.cluster import KMeans
+    from accelml_numba.assignment import assign
+    from accelml_numba.lloyd import go_on
+
+    X = np.random.default_rng(0).standard_normal((600, 3)).astype(np.float32)
+    model = KMeans(2, n_init=1, random_state=0, backend="numba").fit(X)
+    known = list(go_on.signatures), list(assign.signatures)
+    model.fit(X, sample_weight=np.arange(600))
+    X.flags.writeable = False
+    model.fit(X).predict(X)
+    assert (go_on.signatures, assign.signatures) == known
