@@ -14,7 +14,7 @@ from accelml.linear_model.least_squares_sums import (
     moments,
     upper,
 )
-from accelml_numba.compilation import compiled
+from accelml_numba.compilation import compiled, locked
 from accelml_numba.layout import aligned_zeros
 from accelml_numba.threads import in_parts
 from accelml_numba.tiles import ROWS, TILE, add_corner, add_tile
@@ -130,7 +130,8 @@ def _moments(
     dtype = X.dtype if rough else np.dtype(np.float64)
     is_weighted = not all_ones(weights)
     near = place_near(backend, X, targets, weights, is_weighted, fit_intercept).astype(dtype)
-    weights = np.ascontiguousarray(weights) if is_weighted else np.ones(1)
+    X, targets = locked(X), locked(targets)
+    weights = locked(np.ascontiguousarray(weights) if is_weighted else np.ones(1, weights.dtype))
     width = TILE.width(dtype)
     count = -(-columns // width)
 
