@@ -10,6 +10,7 @@ from accelml.linear_model import LogisticRegression
 from accelml.neural_network import MLPClassifier
 from accelml.objectives.linear_classifier import Linear, LinearClassifier
 from accelml.selection import available_backends
+from tests import backends
 
 rng = np.random.default_rng(8)
 X = rng.standard_normal((9, 3))
@@ -122,9 +123,8 @@ def test_an_unknown_method_is_refused():
         check_gradients(LogisticRegression(), X, y, method="autograd")
 
 
+@pytest.mark.skipif(bool(backends.problem("numba")), reason=backends.problem("numba"))
 def test_the_backend_is_the_estimators_unless_given():
-    if "numba" not in available_backends():
-        pytest.skip("numba is not usable here")
     method = "central differences"
     assert check_gradients(LogisticRegression(), X, y, method=method).backend == "numpy"
     report = check_gradients(LogisticRegression(backend="numba"), X, y, method=method)

@@ -106,10 +106,9 @@ def _lloyd(backend: Backend, points: Points, state: State, tol: Array, limit: Ar
         kept.control[[NEXT, MADE, ENDED]] = 0
         arguments: Any = (
             locked(X), search.origin, locked(weights), step, kept.centers, search.factors,
-            search.starts,
-            search.shape, lanes, search.doubt, search.margin, kept.loss, kept.moves, kept.drift,
-            kept.labels, kept.slack, kept.bounds, kept.reaches, kept.ends, changes, kept.totals,
-            kept.counts, kept.control, float(tol), left, shift,
+            search.starts, search.shape, lanes, search.doubt, search.margin, kept.loss, kept.moves,
+            kept.drift, kept.labels, kept.slack, kept.bounds, kept.reaches, kept.ends, changes,
+            kept.totals, kept.counts, kept.control, float(tol), left, shift,
         )  # fmt: skip
 
         def part(number: int, arrived: Integers, arguments: Any = arguments) -> None:
