@@ -41,8 +41,9 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 demo: $(VENV)/.demo
 	$(BIN)/accelml demo
 
+# A worker that goes down ends the run: with another in its place, xdist may wait for ever.
 test: $(VENV)/.dev
-	$(PYTEST) -n $(WORKERS) --dist loadfile $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist loadfile --max-worker-restart 0 $(ARGS)
 
 $(VENV)/.mutation: pyproject.toml | $(VENV)/.dev
 	$(PIP) install --quiet --group mutation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -47,6 +48,18 @@ def pytest_generate_tests(metafunc):
     marker = metafunc.definition.get_closest_marker("backends")
     chosen = marker.args if marker else tuple(CASES)
     metafunc.parametrize("backend", chosen, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def let_go_of_programs():
+    """A file's JAX programs end with it.
+
+    Each is about three mappings of memory, of which Linux grants a process 65,530: one more, and
+    XLA takes the process down.
+    """
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 @pytest.fixture(scope="session")

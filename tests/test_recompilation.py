@@ -1,6 +1,9 @@
 """A second fit of the same shapes compiles nothing, whatever the numbers are."""
 
 import contextlib
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,3 +101,33 @@ def test_other_shapes_do_compile():
     with compilations() as events:
         model.fit(X[:301], y[:301])
     assert events
+
+
+ONE_FILE = """
+import jax, pytest
+
+@pytest.mark.parametrize("which", range(5))
+def test_of_a_program(which):
+    x = jax.numpy.arange(which + 2.0)
+    assert jax.jit(lambda x: (x + which).sum())(x) > 0
+"""
+
+ANOTHER_FILE = """
+import jax
+
+def test_that_programs_are_gone():
+    assert not jax.devices()[0].client.live_executables()
+"""
+
+
+def test_what_a_test_file_compiles_ends_with_it(tmp_path):
+    """Linux grants a process so many mappings of memory; the suite's programs would need more."""
+    files = [tmp_path / "test_one.py", tmp_path / "test_two.py"]
+    for file, text in zip(files, [ONE_FILE, ANOTHER_FILE], strict=True):
+        file.write_text(text)
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider"]
+    run = subprocess.run(
+        [*command, "--rootdir", tmp_path, "-q", *files],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    assert "6 passed" in run.stdout, run.stdout
