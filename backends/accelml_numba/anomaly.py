@@ -11,7 +11,7 @@ from accelml._typing import Array
 from accelml.anomaly.density import Gaussian, log_density
 from accelml.anomaly.moments import Moments, merge, statistics
 from accelml.backend import Backend
-from accelml_numba.compilation import compiled
+from accelml_numba.compilation import compiled, locked, locked_row
 from accelml_numba.products import prefetch_rows, rows_ahead, widest
 from accelml_numba.threads import in_parts
 from accelml_numba.tiles import TILE
@@ -157,11 +157,11 @@ def _statistics(backend: Backend, covariance_type: str, X: Array, weights: Array
         return sum_rows(backend, covariance_type, X, weights)
     if all_ones(weights):
         return of_equal_rows(X)
-    weights = np.ascontiguousarray(weights, dtype=np.float64)
+    rows, weights = locked(X), locked_row(weights.astype(np.float64, copy=False))
 
     def part(start: int, stop: int) -> Moments:
         mean, scatter = np.zeros((2, X.shape[1]))
-        weight = sum_part(X, weights, start, stop, mean, scatter)
+        weight = sum_part(rows, weights, start, stop, mean, scatter)
         return Moments(np.asarray(weight), mean, scatter)
 
     return functools.reduce(functools.partial(merge, np), in_parts(part, len(X), 4.0 * X.size))
@@ -169,7 +169,7 @@ def _statistics(backend: Backend, covariance_type: str, X: Array, weights: Array
 
 def of_equal_rows(X: Floats) -> Moments:
     """The moments of rows that count one each; of short ones, as many at once as fill vectors."""
-    n, d = X.shape
+    (n, d), X = X.shape, locked(X)
     groups = min(n, max(1, WIDE // d))
     wide = X[: n - n % groups].reshape(-1, groups * d)
 
@@ -244,12 +244,12 @@ def _log_density(backend: Backend, gaussian: Gaussian, X: Array) -> Array:
     if scale.ndim == 2 or not X.flags.c_contiguous:
         return score_rows(backend, gaussian, X)
     scores = np.empty(len(X), X.dtype)
-    vectors: Any = [np.ascontiguousarray(part, dtype=X.dtype) for part in (mean, remainder, scale)]
+    read = [locked_row(part.astype(X.dtype, copy=False)) for part in (mean, remainder, scale)]
     numbers: Any = (X.dtype.type(peak), X.dtype.type(0.5))
     fill = score_narrow_part if X.shape[1] * X.itemsize < TILE.size else score_part
 
     def part(start: int, stop: int) -> None:
-        arguments: Any = (X, *vectors, start, stop, *numbers, scores)
+        arguments: Any = (locked(X), *read, start, stop, *numbers, scores)
         fill(*arguments)
 
     in_parts(part, len(X), 4.0 * X.size)

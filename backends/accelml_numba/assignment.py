@@ -10,7 +10,7 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.distances import doubt, nearest, tie_margin
 from accelml.cluster.rows import column_means, labels_of
-from accelml_numba.compilation import compiled, locked
+from accelml_numba.compilation import compiled, locked, locked_row
 from accelml_numba.elkan import compare, fill_bounds, keep_centers
 from accelml_numba.pairs import in_groups, products_in_place
 from accelml_numba.panels import fill_panel, in_tiles, padded, products_of_panel, two_lowest
@@ -57,7 +57,7 @@ def prepared(X: Floats, origin: Floats, centers: Floats, loss: Floats) -> Search
     starts = np.full(rows, np.inf, X.dtype)
     starts[:k] = np.einsum("ij,ij->i", centers, centers)
     return Search(
-        locked(np.ascontiguousarray(origin)), np.ascontiguousarray(centers), factors, starts,
+        locked_row(origin), locked_row(centers), factors, starts,
         starts[:k].max(), shape, X.dtype.type(doubt(np, X)),
         float(tie_margin(np, X, np.float64(1), np.float64(1))), loss,
     )  # fmt: skip

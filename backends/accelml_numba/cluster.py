@@ -11,7 +11,7 @@ from accelml.backend import Backend
 from accelml.cluster.distances import directly
 from accelml.cluster.lloyd import ClusterSums, sum_by_cluster
 from accelml.cluster.rows import Centered, Points, centered, column_means, inertia_of
-from accelml_numba.compilation import compiled, compiled_sums
+from accelml_numba.compilation import compiled, compiled_sums, locked, locked_row
 from accelml_numba.products import prefetch_rows, rows_ahead
 from accelml_numba.threads import in_parts
 
@@ -33,7 +33,7 @@ def add_columns(X: Floats, start: int, stop: int, total: Floats) -> None:
 def _column_means(backend: Backend, X: Array) -> Array:
     def part(start: int, stop: int) -> Floats:
         total = np.zeros(X.shape[1])
-        add_columns(X, start, stop, total)
+        add_columns(locked(X), start, stop, total)
         return total
 
     parts = in_parts(part, len(X), X.size)
@@ -69,7 +69,7 @@ def _centered(backend: Backend, X: Array, weights: Array) -> Centered:
 
     def part(start: int, stop: int) -> Floats:
         sums = np.zeros(d + 1)
-        sums[d] = sum_norms(X, near, start, stop, sums[:d])
+        sums[d] = sum_norms(locked(X), near, start, stop, sums[:d])
         return sums
 
     sums = np.sum(in_parts(part, n, X.size), axis=0) / n
@@ -104,7 +104,7 @@ def _directly(
     if not pending.any():
         return distances
     distances = distances.copy()
-    fill_directly(X, centers, distances, pending)
+    fill_directly(locked(X), locked_row(centers), distances, locked_row(pending))
     return distances
 
 
@@ -123,6 +123,8 @@ def add_rows(X: Floats, weights: Floats, labels: Floats, total: Floats, weight: 
 def _sum_by_cluster(
     backend: Backend, count: int, X: Array, weights: Array, labels: Array
 ) -> ClusterSums:
+    X, weights, labels = locked(X), locked(weights), locked_row(labels)
+
     def part(start: int, stop: int) -> ClusterSums:
         sums, rows = ClusterSums(np.zeros((count, X.shape[1])), np.zeros(count)), slice(start, stop)
         add_rows(X[rows], weights[rows], labels[rows], *sums)
@@ -155,7 +157,9 @@ def add_distances(
 
 @inertia_of.register("numba")
 def _inertia_of(backend: Backend, X: Array, weights: Array, centers: Array, labels: Array) -> Array:
+    read = locked(X), locked(weights), locked_row(centers), locked_row(labels)
+
     def part(start: int, stop: int) -> float:
-        return add_distances(X, weights, centers, labels, start, stop)
+        return add_distances(*read, start, stop)
 
     return np.float64(sum(in_parts(part, len(X), 4.0 * X.size)))

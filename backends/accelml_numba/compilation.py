@@ -55,3 +55,8 @@ def locked(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     view = x.view()
     view.flags.writeable = False
     return view
+
+
+def locked_row(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The same of little beside X, one number after another: a layout is another type, too."""
+    return locked(np.ascontiguousarray(x))

@@ -14,7 +14,7 @@ from accelml.objectives.cross_entropy import (
     logistic_cross_entropy,
     softmax_cross_entropy,
 )
-from accelml_numba.compilation import compiled, locked
+from accelml_numba.compilation import compiled, locked, locked_row
 from accelml_numba.elementary import exp_minus, log1p_of
 from accelml_numba.products import total_of
 
@@ -103,7 +103,7 @@ def _softmax_cross_entropy(
     backend: Backend, scores: Array, labels: Array, weights: Array
 ) -> CrossEntropy:
     delta = np.empty(scores.shape, scores.dtype)
-    total = softmax_rows(locked(scores), locked(labels), locked(weights), delta)
+    total = softmax_rows(locked(scores), locked_row(labels), locked(weights), delta)
     return CrossEntropy(np.float64(total), delta)
 
 
@@ -131,5 +131,5 @@ def _logistic_cross_entropy(
 ) -> CrossEntropy:
     scores, delta = np.ascontiguousarray(scores), np.empty(scores.shape, scores.dtype)
     labels = labels.reshape(scores.shape)
-    total = logistic_rows(locked(scores), locked(labels), locked(weights), delta)
+    total = logistic_rows(locked(scores), locked_row(labels), locked(weights), delta)
     return CrossEntropy(np.float64(total), delta)

@@ -20,7 +20,7 @@ from accelml.optimize.adam import Moments
 from accelml.subnormals import subnormals_as_zero
 from accelml_numba.activations import ACTIVATIONS, activate, carry_back
 from accelml_numba.barrier import CAN_WAIT, together, wait_for_all
-from accelml_numba.compilation import compiled
+from accelml_numba.compilation import compiled, locked, locked_row
 from accelml_numba.cross_entropy import softmax_block
 from accelml_numba.layout import (
     GROUP,
@@ -109,11 +109,12 @@ def run(
     for layer in range(1, len(params)):
         transpose(shape, layer, 0, int(shape.sizes[layer]), x, transposed)
 
+    read = locked(data.X), *map(locked_row, (data.labels, data.weights, *batches))
+
     def part(number: int, arrived: Floats) -> None:
         arguments: Any = (
-            number, parties, arrived, data.X, data.labels, data.weights, *batches, shape, x, m, v,
-            transposed, *units, inputs[number], grouped, gradient[number], losses, activation, how,
-            steps, alpha, beta_1, beta_2,
+            number, parties, arrived, *read, shape, x, m, v, transposed, *units, inputs[number],
+            grouped, gradient[number], losses, activation, how, steps, alpha, beta_1, beta_2,
         )  # fmt: skip
         with subnormals_as_zero():
             go_through(*arguments)

@@ -14,7 +14,7 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.linear_model.logistic_metric import scatter
 from accelml.objectives.linear_classifier import Linear, Sums, statistics
-from accelml_numba.compilation import compiled
+from accelml_numba.compilation import compiled, locked, locked_row
 from accelml_numba.cross_entropy import loss_block
 from accelml_numba.products import add_products, dot, total_of
 from accelml_numba.threads import in_parts
@@ -128,15 +128,14 @@ def _statistics(
     fits = classes <= MOST_CLASSES if loss == "softmax" else classes == 1
     if not (fits and X.flags.c_contiguous):
         return sum_blocks(backend, loss, params, X, labels, weights, center)
-    W = np.ascontiguousarray(params.weights.T)
+    W = locked_row(params.weights.T)
     bias = params.bias - center @ params.weights
+    read = locked(X), locked_row(labels), locked(weights)
     add = sum_narrow_rows if X.shape[1] * X.itemsize < 2 * TILE.size else sum_rows
 
     def part(start: int, stop: int) -> tuple[float, Floats, Floats]:
         gradient, bias_gradient = np.zeros(W.shape), np.zeros(classes)
-        total = add(
-            X, labels, weights, W, bias, start, stop, loss == "softmax", gradient, bias_gradient
-        )
+        total = add(*read, W, bias, start, stop, loss == "softmax", gradient, bias_gradient)
         return total, gradient, bias_gradient
 
     parts = in_parts(part, len(X), 2.0 * classes * (X.size + ELEMENTARY * len(X)))

@@ -9,7 +9,7 @@ import numpy as np
 from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.objectives.multilayer_perceptron import Layer, dense, dense_backward
-from accelml_numba.compilation import compiled
+from accelml_numba.compilation import compiled, locked, locked_row
 from accelml_numpy.objectives import activate
 
 Floats = np.ndarray[Any, Any]
@@ -27,7 +27,7 @@ def add_bias_and_clip(z: Floats, bias: Floats) -> None:
 def _dense(backend: Backend, activation: str, layer: Layer, a: Array) -> Array:
     z = a @ layer.weights
     if activation == "relu":
-        add_bias_and_clip(z, layer.bias)
+        add_bias_and_clip(z, locked_row(layer.bias))
         return z
     z += layer.bias
     return activate(activation, z)
@@ -67,5 +67,5 @@ def _dense_backward(
 ) -> Array:
     delta = delta @ layer.weights.T
     if activation in BACKWARD:
-        BACKWARD[activation](delta, a)
+        BACKWARD[activation](delta, locked(a))
     return delta

@@ -12,7 +12,7 @@ from accelml.optimize.adam import AdamSettings, Moments, adam_step
 from accelml.optimize.iterate import advance
 from accelml.optimize.sgd import SGDSettings, sgd_step
 from accelml.tree import leaves, like_leaves
-from accelml_numba.compilation import compiled
+from accelml_numba.compilation import compiled, locked_row
 from accelml_numpy.optimize import advance_alone
 
 Floats = np.ndarray[Any, Any]
@@ -47,7 +47,7 @@ def _adam_step(
     ):
         new = [np.empty(x.shape, x.dtype) for _ in range(3)]
         typed: Any = [x.dtype.type(factor) for factor in factors]
-        arrays: Any = map(flat, (x, g, m, v, *new))
+        arrays: Any = *map(locked_flat, (x, g, m, v)), *map(flat, new)
         adam_array(*arrays, *typed)
         made.append(new)
     new_x, new_m, new_v = zip(*made, strict=True)
@@ -78,7 +78,7 @@ def _sgd_step(
     made = []
     for x, g, v in zip(leaves(params), leaves(gradient), leaves(velocity), strict=True):
         new = [np.empty(x.shape, x.dtype) for _ in range(2)]
-        arrays: Any = map(flat, (x, g, v, *new))
+        arrays: Any = *map(locked_flat, (x, g, v)), *map(flat, new)
         typed: Any = [x.dtype.type(float(setting)) for setting in settings]
         sgd_array(*arrays, *(*typed, nesterov))
         made.append(new)
@@ -89,6 +89,11 @@ def _sgd_step(
 def flat(x: Floats) -> Floats:
     """One axis; a view wherever the array is contiguous."""
     return x.reshape(-1)
+
+
+def locked_flat(x: Floats) -> Floats:
+    """The same, of what is only read."""
+    return locked_row(flat(x))
 
 
 advance.register("numba")(advance_alone)

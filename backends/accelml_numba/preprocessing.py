@@ -12,7 +12,7 @@ from accelml.backend import Backend
 from accelml.preprocessing.moments import Moments, statistics
 from accelml.preprocessing.polynomial_basis import Level, polynomial_basis
 from accelml.preprocessing.standardisation import Standard, standardise, unstandardise
-from accelml_numba.compilation import compiled
+from accelml_numba.compilation import compiled, locked, locked_row
 from accelml_numpy.preprocessing import expand, multiply_columns, near_mean
 
 Floats = np.ndarray[Any, Any]
@@ -28,7 +28,7 @@ def _statistics(backend: Backend, X: Array, weights: Array) -> Moments:
     total = Moments(*np.zeros((3, X.shape[1])))
     origin = near_mean(backend, X, weights)
     block = max(1, BLOCK_NUMBERS // X.shape[1])
-    add_moments(X, np.ascontiguousarray(weights), origin, block, *total)
+    add_moments(locked(X), locked_row(weights), locked_row(origin), block, *total)
     return total._replace(mean=total.mean + origin)
 
 
@@ -73,8 +73,8 @@ def _standardise(backend: Backend, X: Array, standard: Standard) -> Array:
     if not X.flags.c_contiguous:
         return standardise.overrides["numpy"](backend, X, standard)
     out = np.empty_like(X)
-    near, rest, scale = map(np.ascontiguousarray, standard)
-    standardise_rows(X, near, rest, scale, out)
+    near, rest, scale = map(locked_row, standard)
+    standardise_rows(locked(X), near, rest, scale, out)
     return out
 
 
@@ -92,8 +92,8 @@ def _unstandardise(backend: Backend, X: Array, standard: Standard) -> Array:
     if not X.flags.c_contiguous:
         return unstandardise.overrides["numpy"](backend, X, standard)
     out = np.empty_like(X)
-    near, rest, scale = map(np.ascontiguousarray, standard)
-    unstandardise_rows(X, near, rest, scale, out)
+    near, rest, scale = map(locked_row, standard)
+    unstandardise_rows(locked(X), near, rest, scale, out)
     return out
 
 
@@ -118,7 +118,7 @@ def _polynomial_basis(
 
 def multiply_rows(X: Floats, out: Floats, column: int, steps: tuple[Level, ...]) -> None:
     """Write all terms from degree 1 on, beginning at a column, row by row."""
-    fill_rows(X, out, column, *runs(X.shape[1], steps))
+    fill_rows(locked(X), out, column, *runs(X.shape[1], steps))
 
 
 @functools.lru_cache(maxsize=16)

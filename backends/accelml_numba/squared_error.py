@@ -10,7 +10,7 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.objectives.linear_classifier import Linear
 from accelml.objectives.squared_error import Sums, statistics
-from accelml_numba.compilation import compiled
+from accelml_numba.compilation import compiled, locked, locked_row
 from accelml_numba.linear_classifier import add_row
 from accelml_numba.products import dot, four_by_one, prefetch_rows
 from accelml_numba.threads import in_parts
@@ -69,12 +69,12 @@ def _statistics(
 ) -> Sums:
     if params.weights.shape[1] != 1 or not X.flags.c_contiguous:
         return statistics.generic(backend, params, X, targets, weights, center)
-    W = np.ascontiguousarray(params.weights.T)
+    read = locked(X), locked_row(targets[:, 0]), locked(weights), locked_row(params.weights.T)
     bias: Any = (params.bias - center @ params.weights)[0]
 
     def part(start: int, stop: int) -> tuple[float, float, Floats]:
         gradient = np.zeros(X.shape[1])
-        sums = sum_rows(X, targets[:, 0], weights, W, bias, start, stop, gradient)
+        sums = sum_rows(*read, bias, start, stop, gradient)
         return *sums, gradient
 
     parts = in_parts(part, len(X), 2.0 * X.size)

@@ -55,3 +55,43 @@ def test_what_cannot_be_written_to_compiles_nothing_anew():
     X.flags.writeable = False
     model.fit(X).predict(X)
     assert (go_on.signatures, assign.signatures) == known
+
+
+def signatures():
+    """How many types of arguments each of our kernels is compiled for."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("accelml_numba")]
+    kernels = {id(part): part for module in modules for part in vars(module).values()}
+    return sum(len(getattr(part, "signatures", ())) for part in kernels.values())
+
+
+def estimators():
+    """Estimators whose kernels read X row by row."""
+    from accelml.anomaly import GaussianAnomalyDetector
+    from accelml.cluster import MiniBatchKMeans
+    from accelml.linear_model import LinearRegression, LogisticRegression
+    from accelml.neural_network import MLPClassifier
+    from accelml.preprocessing import PolynomialFeatures, StandardScaler
+
+    yield GaussianAnomalyDetector(covariance_type="diag")
+    yield MiniBatchKMeans(2, n_init=1, random_state=0, max_iter=2)
+    yield LinearRegression()
+    yield LogisticRegression(max_iter=5)
+    yield MLPClassifier(3, max_iter=2, random_state=0)
+    yield PolynomialFeatures(2)
+    yield StandardScaler()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("model", list(estimators()), ids=lambda model: type(model).__name__)
+def test_a_memory_map_compiles_nothing_anew(model):
+    """Its arrays cannot be written to, nor can those that n_jobs hands to its workers."""
+    X = np.random.default_rng(0).standard_normal((600, 3)).astype(np.float32)
+    y = (X[:, 0] > 0).astype(np.int64)
+    answer = "transform" if hasattr(model, "transform") else "predict"
+    model.set_params(backend="numba")
+    getattr(model.fit(X, y), answer)(X)
+    known = signatures()
+    for array in (X, y):
+        array.flags.writeable = False
+    getattr(model.fit(X, y), answer)(X)
+    assert signatures() == known
