@@ -54,8 +54,8 @@ def pytest_generate_tests(metafunc):
 def let_go_of_programs():
     """A file's JAX programs end with it.
 
-    Each is about three mappings of memory, of which Linux grants a process 65,530: one more, and
-    XLA takes the process down.
+    Each is several mappings of memory, of which Linux grants a process 65,530: one more, and XLA
+    takes the process down.
     """
     yield
     if "jax" in sys.modules:

@@ -157,11 +157,11 @@ def _statistics(backend: Backend, covariance_type: str, X: Array, weights: Array
         return sum_rows(backend, covariance_type, X, weights)
     if all_ones(weights):
         return of_equal_rows(X)
-    rows, weights = locked(X), locked_row(weights.astype(np.float64, copy=False))
+    X, weights = locked(X), locked_row(weights.astype(np.float64, copy=False))
 
     def part(start: int, stop: int) -> Moments:
         mean, scatter = np.zeros((2, X.shape[1]))
-        weight = sum_part(rows, weights, start, stop, mean, scatter)
+        weight = sum_part(X, weights, start, stop, mean, scatter)
         return Moments(np.asarray(weight), mean, scatter)
 
     return functools.reduce(functools.partial(merge, np), in_parts(part, len(X), 4.0 * X.size))

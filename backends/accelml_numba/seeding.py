@@ -10,7 +10,7 @@ from accelml._typing import Array
 from accelml.backend import Backend
 from accelml.cluster.initialization import plus_plus
 from accelml.cluster.rows import Points
-from accelml_numba.compilation import compiled, compiled_sums, locked, locked_row
+from accelml_numba.compilation import compiled, compiled_sums, locked
 from accelml_numba.threads import in_parts
 from accelml_numpy.seeding import choose
 
@@ -53,7 +53,7 @@ def compare_directly(
     """Row by row, all candidates while the row is at hand."""
     X, trials = locked(points.X), len(candidates)
     centers = np.ascontiguousarray(X[candidates])
-    factors = locked_row(np.ones(1, X.dtype) if weights is None else weights)
+    factors = locked(np.ones(1, X.dtype) if weights is None else weights)
     room = np.empty((0, 0), X.dtype) if kept is None else kept
 
     def part(start: int, stop: int) -> Floats:
